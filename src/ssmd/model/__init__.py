@@ -1,0 +1,1 @@
+"""THE WORDS: what every other room speaks about. Pure; imports nothing of ours."""

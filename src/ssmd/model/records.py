@@ -1,0 +1,196 @@
+"""What we say about a connection: the payloads of `_connection` and `_ledger` records.
+
+Each payload is one JSON object whose `event` names its shape. The ledger is a fold over these and
+the manifests, so everything it needs must stand here. Shapes only grow: a reader skips fields it
+does not know, and a field once written keeps its meaning.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from ssmd.model.event import GapKind
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened", tag_field="event"):
+    """A connection begins; always record 0 of its connection.
+
+    Attributes:
+        feed: The feed's name.
+        venue: The venue's name.
+        shard: The shard's number within the feed.
+        endpoint: The address asked for, without credentials.
+        local: Our socket address, `host:port`; empty for imports.
+        peer: The venue's socket address; empty for imports.
+        previous: The shard's connection before this one, if there was one.
+        reason: Why the connection was made (`start`, `reconnect`, `planned`, `import`).
+        version: Version of this software.
+        host: Name of the capturing machine.
+        source: The capture file an import read, with its sha256; None when captured live.
+    """
+
+    feed: str
+    venue: str
+    shard: int
+    endpoint: str
+    local: str
+    peer: str
+    previous: str | None
+    reason: str
+    version: str
+    host: str
+    source: str | None = None
+
+
+class Closed(msgspec.Struct, frozen=True, kw_only=True, tag="closed", tag_field="event"):
+    """A connection ended; the last record of its connection.
+
+    Attributes:
+        last_ordinal: The greatest ordinal given; -1 when no frame came.
+        last_record: The number of this record: no greater one exists.
+        by: Who says so: the connector itself, recovery after a crash, or an import.
+        reason: Why it ended (a metric label).
+        code: The WebSocket close code, when there was one.
+        lifetime_s: How long it lived, in seconds.
+        subscriptions: How many subscriptions were acknowledged when it ended.
+        pong_age_s: Age of the last pong when it ended; None when none ever came.
+    """
+
+    last_ordinal: int
+    last_record: int
+    by: Literal["connector", "recovery", "import"]
+    reason: str
+    code: int | None = None
+    lifetime_s: float | None = None
+    subscriptions: int | None = None
+    pong_age_s: float | None = None
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, tag="wanted", tag_field="event"):
+    """From now on this is to be captured on this connection."""
+
+    channel: str
+    symbol: str | None
+    reason: str
+
+
+class Unwanted(msgspec.Struct, frozen=True, kw_only=True, tag="unwanted", tag_field="event"):
+    """From now on this is no longer to be captured on this connection."""
+
+    channel: str
+    symbol: str | None
+    reason: str
+
+
+class Acknowledged(msgspec.Struct, frozen=True, kw_only=True, tag="subscribed", tag_field="event"):
+    """The venue confirmed a subscription, in frame `ordinal`."""
+
+    channel: str
+    symbol: str | None
+    ordinal: int | None
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="unsubscribed", tag_field="event"):
+    """The venue confirmed the end of a subscription, in frame `ordinal`."""
+
+    channel: str
+    symbol: str | None
+    ordinal: int | None
+
+
+class Declined(msgspec.Struct, frozen=True, kw_only=True, tag="refused", tag_field="event"):
+    """The venue refused a subscription; `ordinal` is None when it never answered."""
+
+    channel: str
+    symbol: str | None
+    reason: str
+    ordinal: int | None
+
+
+class GapFound(msgspec.Struct, frozen=True, kw_only=True, tag="gap", tag_field="event"):
+    """The venue's counter or checksum shows that messages before frame `ordinal` are missing."""
+
+    channel: str
+    symbols: tuple[str, ...]
+    kind: GapKind
+    expected: int
+    found: int
+    ordinal: int | None
+    subscription: str | None = None
+
+
+class GapRepaired(msgspec.Struct, frozen=True, kw_only=True, tag="repaired", tag_field="event"):
+    """A fresh snapshot in frame `ordinal` ended a gap."""
+
+    channel: str
+    symbols: tuple[str, ...]
+    by: str
+    ordinal: int | None
+
+
+class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="reconnect", tag_field="event"):
+    """The session or the watchdog decided to give the connection up."""
+
+    reason: str
+
+
+LossReason = Literal[
+    "spool_full", "spool_bound", "spool_damaged", "oversize", "publish_refused", "bus_loss"
+]
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True, tag="lost", tag_field="event"):
+    """Frames of this connection that were received and could not be kept.
+
+    Attributes:
+        ordinals: Inclusive ranges `[first, last]`.
+        records: Inclusive ranges of our own records lost with them.
+        reason: What prevented it.
+    """
+
+    ordinals: tuple[tuple[int, int], ...]
+    reason: LossReason
+    records: tuple[tuple[int, int], ...] = ()
+
+
+ConnectionRecord = Opened | Closed
+LedgerRecord = (
+    Wanted
+    | Unwanted
+    | Acknowledged
+    | Ended
+    | Declined
+    | GapFound
+    | GapRepaired
+    | Leaving
+    | Lost
+)
+
+_encoder = msgspec.json.Encoder()
+_connection = msgspec.json.Decoder(ConnectionRecord)
+_ledger = msgspec.json.Decoder(LedgerRecord)
+
+
+def encode(record: ConnectionRecord | LedgerRecord) -> bytes:
+    """The JSON payload of a record."""
+    return _encoder.encode(record)
+
+
+def decode_connection(payload: bytes) -> ConnectionRecord:
+    """Read the payload of a `_connection` record.
+
+    Raises:
+        msgspec.DecodeError: The payload is not such a record.
+    """
+    record: ConnectionRecord = _connection.decode(payload)
+    return record
+
+
+def decode_ledger(payload: bytes) -> LedgerRecord:
+    """Read the payload of a `_ledger` record.
+
+    Raises:
+        msgspec.DecodeError: The payload is not such a record.
+    """
+    record: LedgerRecord = _ledger.decode(payload)
+    return record

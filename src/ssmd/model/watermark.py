@@ -1,0 +1,18 @@
+"""A position on the bus below which everything is durable."""
+
+import msgspec
+
+
+class Watermark(msgspec.Struct, frozen=True, gc=False):
+    """Everything of this stream up to `sequence` is durable at the rung that issued it.
+
+    Attributes:
+        stream: Name of the stream.
+        created: When the stream was created, ns since the Unix epoch: a stream deleted and made
+            again has the same name and other contents.
+        sequence: Stream sequence; 0 when nothing is durable yet.
+    """
+
+    stream: str
+    created: int
+    sequence: int
