@@ -155,15 +155,7 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True, tag="lost", tag_field="eve
 
 ConnectionRecord = Opened | Closed
 LedgerRecord = (
-    Wanted
-    | Unwanted
-    | Acknowledged
-    | Ended
-    | Declined
-    | GapFound
-    | GapRepaired
-    | Leaving
-    | Lost
+    Wanted | Unwanted | Acknowledged | Ended | Declined | GapFound | GapRepaired | Leaving | Lost
 )
 
 _encoder = msgspec.json.Encoder()

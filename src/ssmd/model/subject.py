@@ -50,5 +50,5 @@ def prefix(environment: str, feed: str, category: str | None = None) -> str:
 
 
 def stream(environment: str, feed: str, category: str | None = None) -> str:
-    """The default stream name: upper case, `-` becomes `_` (`PROD_KRAKEN_FUTURES`)."""
+    """The default stream name: upper case, `-` becomes `_` (`PROD_SOME_FEED`)."""
     return "_".join(p for p in (environment, feed, category) if p).upper().replace("-", "_")

@@ -1,0 +1,106 @@
+"""The venue's side of the talk, for simulated venues: no socket, no clock, no IO."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from ssmd.model.frame import Now, Opcode
+
+
+class Emission(msgspec.Struct, frozen=True, gc=False):
+    """One message a simulated venue says.
+
+    Attributes:
+        payload: The exact bytes.
+        opcode: Which kind of message it is.
+    """
+
+    payload: bytes
+    opcode: Opcode = Opcode.TEXT
+
+
+class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a simulated market is to behave.
+
+    Attributes:
+        seed: The same seed gives the same market.
+        rate: Data messages per second for a client that subscribed to everything, over all
+            symbols together.
+        symbols: What is listed, in the venue's own strings; empty for the venue's usual ones.
+    """
+
+    seed: int = 0
+    rate: float = 100.0
+    symbols: tuple[str, ...] = ()
+
+
+class SimulatedSocket(Protocol):
+    """The venue's side of one socket.
+
+    WebSocket control frames are answered by the server that owns the socket and never come here.
+    """
+
+    def open(self, now: Now) -> Sequence[Emission]:
+        """The client is connected; say what the venue says first."""
+        ...
+
+    def receive(self, payload: bytes, now: Now) -> Sequence[Emission]:
+        """The client said this; give the answers that are due at once."""
+        ...
+
+    def tick(self, now: Now) -> Sequence[Emission]:
+        """Everything that became due since: late answers, market data, heartbeats; in order."""
+        ...
+
+    def close(self) -> None:
+        """The socket is gone; forget its subscriptions."""
+        ...
+
+
+class SimulatedMarket(Protocol):
+    """What all sockets of one simulated venue share, and the ways it can misbehave on demand."""
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What is listed."""
+        ...
+
+    def connect(self) -> SimulatedSocket:
+        """The venue's side of one more socket."""
+        ...
+
+    def agree(self, payload: bytes, now: Now) -> Sequence[Emission]:
+        """Answer a request as if all it asks for were listed, without any data: for playback."""
+        ...
+
+    def advance(self, now: Now) -> None:
+        """Let time pass: what happens is handed out by every socket's next `tick`."""
+        ...
+
+    def speed(self, factor: float) -> None:
+        """Multiply the configured rate from now on; 0 stops the traffic, 1 is normal."""
+        ...
+
+    def refuse(self, symbol: str) -> None:
+        """Refuse every later request for this symbol."""
+        ...
+
+    def delay_answers(self, seconds: float) -> None:
+        """Answer every later request this much later, in seconds; 0 is normal.
+
+        Raises:
+            ConfigError: This market cannot do that.
+        """
+        ...
+
+    def corrupt(self, symbol: str | None) -> None:
+        """Let the next integrity figure (checksum or sequence) be wrong.
+
+        Args:
+            symbol: Of this symbol; None for whichever comes next.
+
+        Raises:
+            ConfigError: This market cannot do that.
+        """
+        ...

@@ -1,0 +1,68 @@
+"""What a venue folder offers: facts, and pure functions over them."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from ssmd.model.frame import Now
+from ssmd.model.session import Session
+from ssmd.model.simulated import SimulatedMarket, SimulationOptions
+from ssmd.model.subscription import Limits, Shard, Subscription
+
+
+class Handshake(msgspec.Struct, frozen=True):
+    """How to open the WebSocket.
+
+    Attributes:
+        url: Where to connect.
+        headers: What to send with the upgrade request; may hold credentials, never logged.
+    """
+
+    url: str
+    headers: Mapping[str, str] = {}
+
+
+class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a session is to behave.
+
+    Attributes:
+        limits: The venue's limits, with the feed's overrides applied.
+        parameters: The feed's own parameters of the venue (`parser_config` of feed.yaml), checked
+            by the venue.
+        passive: Replay of a recording: no wants, no ticks; answers nobody asked for are accepted,
+            and a known opening message in mid-stream begins a new connection
+            (`Reconnect("discontinuity")` as the first event).
+    """
+
+    limits: Limits
+    parameters: Mapping[str, object] = {}
+    passive: bool = False
+
+
+class Venue(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange, as data and pure functions: what every folder in `venues/` exports as `VENUE`.
+
+    Attributes:
+        id: The venue's name: its folder's, with `-` for `_`.
+        title: Its name for people.
+        channels: Every channel that can be subscribed.
+        types: Every message type its session can give.
+        limits: What it tolerates from one client.
+        handshake: Makes the upgrade request of a shard: endpoint, shard, secrets by name, now.
+        session: Makes the conversation of a shard.
+        subscriptions: The wanted set for channels and symbols, as the venue divides them (an
+            all-symbols channel becomes one subscription).
+        check: Complaints about a feed's parameters, one sentence each; empty when all is well.
+        simulated: Makes the venue's own side of the talk; None when nobody wrote it.
+    """
+
+    id: str
+    title: str
+    channels: frozenset[str]
+    types: frozenset[str]
+    limits: Limits
+    handshake: Callable[[str, Shard, Mapping[str, str], Now], Handshake]
+    session: Callable[[Shard, SessionOptions], Session]
+    subscriptions: Callable[[tuple[str, ...], tuple[str, ...]], frozenset[Subscription]]
+    check: Callable[[Mapping[str, object]], list[str]]
+    simulated: Callable[[SimulationOptions], SimulatedMarket] | None = None
