@@ -1,0 +1,90 @@
+"""Kraken spot, WebSocket v2: public market data, no credentials.
+
+https://docs.kraken.com/api/docs/guides/spot-ws-intro
+"""
+
+import difflib
+from collections.abc import Mapping
+
+from ssmd.model.errors import ConfigError
+from ssmd.model.frame import Now
+from ssmd.model.session import Session
+from ssmd.model.subscription import Limits, Shard, Subscription
+from ssmd.model.venue import Handshake, SessionOptions, Venue
+from ssmd.venues.kraken.books import DEPTHS
+from ssmd.venues.kraken.messages import CHANNELS
+from ssmd.venues.kraken.session import KrakenSession
+from ssmd.venues.kraken.simulated import simulated
+
+
+def handshake(endpoint: str, shard: Shard, secrets: Mapping[str, str], now: Now) -> Handshake:
+    """The upgrade request: the public endpoint asks for nothing."""
+    return Handshake(endpoint)
+
+
+def session(shard: Shard, options: SessionOptions) -> Session:
+    """The conversation of a shard."""
+    return KrakenSession(shard, options)
+
+
+def subscriptions(channels: tuple[str, ...], symbols: tuple[str, ...]) -> frozenset[Subscription]:
+    """One subscription per channel and symbol; the instrument channel has one for all.
+
+    Raises:
+        ConfigError: There is no such channel.
+    """
+    wanted: set[Subscription] = set()
+    for channel in channels:
+        if channel not in CHANNELS:
+            near = difflib.get_close_matches(channel, CHANNELS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise ConfigError(
+                f"Kraken spot has no channel {channel!r}.{hint}",
+                remedy=f"Use some of: {', '.join(sorted(CHANNELS))}.",
+            )
+        if channel == "instrument":
+            wanted.add(Subscription(channel))
+        else:
+            wanted.update(Subscription(channel, symbol) for symbol in symbols)
+    return frozenset(wanted)
+
+
+def check(parameters: Mapping[str, object]) -> list[str]:
+    """Complaints about a feed's parameters."""
+    complaints = [
+        f"`{name}` is not a parameter of Kraken spot; there is only `depth`."
+        for name in parameters
+        if name != "depth"
+    ]
+    depth = parameters.get("depth", DEPTHS[0])
+    if type(depth) is not int or depth not in DEPTHS:
+        allowed = ", ".join(str(allowed) for allowed in DEPTHS)
+        complaints.append(f"`depth` is {depth!r}, but the venue accepts only {allowed}.")
+    return complaints
+
+
+VENUE = Venue(
+    id="kraken",
+    title="Kraken spot",
+    channels=CHANNELS,
+    types=CHANNELS,
+    limits=Limits(
+        # No limit is documented. 200 keep the share lost with one connection small, and its
+        # answers to one burst of requests well inside the answer time-out.
+        subscriptions_per_connection=200,
+        # Not documented for public channels either; fifty symbols go in each request.
+        sends_per_second=5.0,
+        # Heartbeats come about once a second while anything is subscribed.
+        silence_s=90.0,
+        ping_interval_s=30.0,
+        # About 150 attempts in ten minutes from one address bring a ban of ten minutes
+        # (spot-ws-intro, general considerations); this leaves room for other clients.
+        connections=20,
+        connect_interval_s=5.0,
+    ),
+    handshake=handshake,
+    session=session,
+    subscriptions=subscriptions,
+    check=check,
+    simulated=simulated,
+)

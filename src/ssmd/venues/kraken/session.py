@@ -1,0 +1,248 @@
+"""The conversation on one connection to Kraken spot, WebSocket v2.
+
+The venue numbers nothing but trades: `trade_id` is said to be contiguous per symbol, which no
+recording at hand proves, so it finds no gaps here and `sequence` stays unset. The book's checksum
+is the gap detector.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ssmd.model.event import (
+    Control,
+    Data,
+    Event,
+    Reconnect,
+    Refused,
+    Repaired,
+    Subscribed,
+    Unread,
+    Unsubscribed,
+    control_frame,
+)
+from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.subscription import Shard, Subscription
+from ssmd.model.venue import SessionOptions
+from ssmd.venues.kraken import messages
+from ssmd.venues.kraken.books import Books
+from ssmd.venues.kraken.messages import CHANNELS, Instruments, Item, Message
+from ssmd.venues.kraken.subscriptions import Subscriptions
+
+DEPTH: Final = 10
+"""The depth of the book channel when the feed does not choose one: what the checksum covers."""
+
+_UNEXPECTED: Final = (Unread("unexpected_shape"),)
+_HEARTBEAT: Final = (Control("heartbeat"),)
+
+
+class KrakenSession:
+    """One connection's conversation; see `ssmd.model.session.Session`."""
+
+    def __init__(self, shard: Shard, options: SessionOptions) -> None:
+        self._limits = options.limits
+        self._passive = options.passive
+        depth = None if options.passive else depth_of(options.parameters)
+        self._books = Books(depth, passive=options.passive)
+        self._subscriptions = Subscriptions(options.limits, depth, passive=options.passive)
+        self._opened: float | None = None
+        self._heard = 0.0
+        self._pinged = 0.0
+        self._pong: float | None = None
+        self._ended = False
+        self._frames = 0
+        self._status: Item | None = None
+
+    @property
+    def acknowledged(self) -> frozenset[Subscription]:
+        return self._subscriptions.acknowledged
+
+    @property
+    def ready(self) -> bool:
+        return self._opened is not None and self._subscriptions.answered
+
+    @property
+    def pong_mono(self) -> float | None:
+        return self._pong
+
+    def open(self, now: Now) -> Sequence[Event]:
+        self._opened = self._heard = self._pinged = now.mono
+        return self._pump(now.mono)
+
+    def want(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
+        self._subscriptions.want(subscriptions)
+        return self._pump(now.mono)
+
+    def close(self, now: Now, code: int | None, reason: str) -> Sequence[Event]:
+        self._ended = True
+        return ()
+
+    def tick(self, now: Now) -> Sequence[Event]:
+        mono = now.mono
+        if self._opened is None or self._ended or self._passive:
+            return ()
+        reason = self._dead(mono)
+        if reason:
+            self._ended = True
+            return (Reconnect(reason),)
+        events: list[Event] = []
+        if mono - self._pinged >= self._limits.ping_interval_s:
+            self._pinged = mono
+            events.append(self._subscriptions.ping(mono))
+        events += self._subscriptions.expired(mono)
+        self._subscriptions.awaken(mono)
+        events += self._pump(mono)
+        return events
+
+    def receive(self, frame: Frame) -> Sequence[Event]:
+        self._heard = frame.mono
+        self._frames += 1
+        if frame.opcode != Opcode.TEXT:
+            control = control_frame(frame)
+            return _UNEXPECTED if control is None else (control,)
+        message = messages.read(frame.payload)
+        if isinstance(message, Unread):
+            return self._unread(frame.payload, message)
+        if message.method is not None:
+            return self._answer(message, frame.mono)
+        if message.channel in CHANNELS:
+            return self._data(message, message.channel, frame.mono)
+        return self._other(message, frame.mono)
+
+    def _other(self, message: Message, mono: float) -> Sequence[Event]:
+        """What is neither an answer nor market data."""
+        match message.channel:
+            case "heartbeat":
+                return _HEARTBEAT
+            case "status":
+                return self._opening(message)
+            case None if message.error is not None:
+                return self._answer(message, mono)  # about a request without a method
+            case None:
+                # The request complained about goes unanswered and is repeated after its time-out.
+                return _UNEXPECTED if message.complaint is None else (Control("error"),)
+            case _:
+                return (Unread("unknown_channel"),)
+
+    def _dead(self, mono: float) -> str | None:
+        """Why the connection is to be given up; only what was received counts as life."""
+        if mono - self._heard > self._limits.silence_s:
+            return "silence"
+        answered = self._pong if self._pong is not None else self._opened or 0.0
+        if mono - answered > self._limits.pong_intervals * self._limits.ping_interval_s:
+            return "pong"
+        return None
+
+    def _pump(self, mono: float) -> Sequence[Event]:
+        """The requests that may be sent now."""
+        if self._opened is None or self._ended:
+            return ()
+        return self._subscriptions.send(mono)
+
+    def _unread(self, payload: bytes, unread: Unread) -> Sequence[Event]:
+        """An empty array says nothing; everything else that is no message is kept as unread."""
+        return (Control("empty"),) if payload.strip() == b"[]" else (unread,)
+
+    def _opening(self, message: Message) -> Sequence[Event]:
+        """The status of the venue: the first frame of a connection, and news of its system."""
+        items = message.data if isinstance(message.data, list) else []
+        status = items[0] if items else Item()
+        earlier, self._status = self._status, status
+        if self._passive and self._frames > 1 and not _is_news(earlier, status):
+            return (Reconnect("discontinuity"),)
+        return (Control("status"),)
+
+    def _answer(self, message: Message, mono: float) -> Sequence[Event]:
+        at = messages.time_of(message.time_out)
+        if message.method == "pong":
+            self._pong = mono
+            return (Control("pong", at),)
+        if message.success is None and message.error is None:
+            return _UNEXPECTED
+        known = message.method is None or message.method in {"subscribe", "unsubscribe"}
+        events: list[Event] = [Control("ack" if message.success else "error", at)]
+        for answer in self._subscriptions.answer(message, mono) if known else ():
+            self._tell_books(answer, message)
+            events.append(answer)
+        events += self._pump(mono)
+        return events
+
+    def _tell_books(self, answer: Subscribed | Unsubscribed | Refused, message: Message) -> None:
+        item = answer.subscription
+        if item.channel != "book" or item.symbol is None:
+            return
+        result = message.result
+        if isinstance(answer, Unsubscribed):
+            self._books.ended(item.symbol)
+        elif isinstance(answer, Subscribed):
+            depth = result.depth if result else None
+            snapshot = result is not None and result.snapshot is not False
+            self._books.subscribed(item.symbol, depth, snapshot=snapshot)
+
+    def _data(self, message: Message, channel: str, mono: float) -> Sequence[Event]:
+        data = message.data
+        if channel == "instrument":
+            if not isinstance(data, Instruments):
+                return _UNEXPECTED
+            data = data.pairs
+        elif not isinstance(data, list):
+            return _UNEXPECTED
+        symbols: tuple[str, ...] | None
+        if len(data) == 1:  # almost always
+            symbol = data[0].symbol
+            symbols = (symbol,) if symbol else None
+            at = messages.time_of(data[0].timestamp)
+        else:
+            symbols, at = _symbols(data), messages.latest(data)
+        if symbols is None:
+            return _UNEXPECTED
+        event = Data(channel, symbols, None, at)
+        if channel != "book":
+            return (event,)
+        if message.type not in {"snapshot", "update"}:
+            return _UNEXPECTED
+        return self._book(event, data, mono, snapshot=message.type == "snapshot")
+
+    def _book(
+        self, event: Data, items: list[Item], mono: float, *, snapshot: bool
+    ) -> Sequence[Event]:
+        """Check every book of a message; ask again for those that do not add up."""
+        events: list[Event] = [event]
+        for item in items:
+            symbol = item.symbol or ""
+            try:
+                change = self._books.read(item, symbol, snapshot=snapshot)
+            except ValueError:
+                events[0] = _UNEXPECTED[0]
+                continue
+            if change is not None:
+                events.append(change)
+            if self._books.is_broken(symbol):
+                self._subscriptions.renew(Subscription("book", symbol), mono)
+            elif isinstance(change, Repaired):
+                self._subscriptions.repaired(Subscription("book", symbol))
+        if len(events) > 1:
+            events += self._pump(mono)
+        return events
+
+
+def depth_of(parameters: Mapping[str, object]) -> int:
+    """The book depth a feed asks for, its parameters being checked."""
+    depth = parameters.get("depth", DEPTH)
+    return depth if isinstance(depth, int) else DEPTH
+
+
+def _symbols(items: list[Item]) -> tuple[str, ...] | None:
+    """The symbols of a message, each once, in order; None when an element has none."""
+    found = dict.fromkeys(item.symbol for item in items)
+    symbols = tuple(symbol for symbol in found if symbol)
+    return symbols if len(symbols) == len(found) else None
+
+
+def _is_news(earlier: Item | None, status: Item) -> bool:
+    """Whether a status tells of a change on the same connection, instead of opening one."""
+    return (
+        earlier is not None
+        and earlier.connection_id is not None
+        and earlier.connection_id == status.connection_id
+        and earlier.system != status.system
+    )
