@@ -1,0 +1,209 @@
+"""A running simulated venue: its market, its sockets, and what goes wrong with them when."""
+
+import asyncio
+import heapq
+import ssl
+from collections.abc import Callable, Iterable
+from itertools import count
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ssmd.model.errors import SsmdError
+from ssmd.model.frame import Now, Opcode
+from ssmd.model.simulated import Emission, SimulatedMarket
+from ssmd.runtime.clock import Clock
+from ssmd.sim import faults as kinds
+from ssmd.sim import telemetry
+from ssmd.sim.control import Commands
+from ssmd.sim.faults import Fault, Schedule
+from ssmd.sim.server import CLOSE_TIMEOUT_S, ServedSocket, listen
+
+TICK_S: Final = 0.01
+"""Pause between two looks at what is due, in seconds."""
+_CONTROL_S: Final = 0.05
+_GOING_AWAY: Final = 1001
+
+
+class Simulation:
+    """Serves one simulated market to any number of sockets, from one loop.
+
+    Args:
+        market: What to serve.
+        clock: Its time.
+        directory: Where the ledger goes; made when absent.
+        faults: What goes wrong by itself, timed from `start`.
+        tls: Serve `wss://` with this context; None serves `ws://`.
+    """
+
+    def __init__(
+        self,
+        market: SimulatedMarket,
+        *,
+        clock: Clock,
+        directory: Path,
+        faults: Iterable[Fault] = (),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self._market = market
+        self._clock = clock
+        self._directory = directory
+        self._tls = tls
+        self._sockets: dict[ServedSocket, None] = {}
+        self._schedule = Schedule(faults, clock.mono())
+        self._commands = Commands(directory)
+        self._commands_mono = clock.mono()
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = count()
+        self._server: asyncio.Server | None = None
+        self._paused = False
+        self._factor = 1.0
+
+    @property
+    def sockets(self) -> int:
+        """How many clients are connected."""
+        return len(self._sockets)
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen; gives the URL. Port 0 takes a free one.
+
+        Raises:
+            Busy: The port is taken, or the address is not ours.
+        """
+        self._server = await listen(self._accept, host, port, self._tls)
+        scheme = "wss" if self._tls else "ws"
+        url = f"{scheme}://{host}:{self._server.sockets[0].getsockname()[1]}"
+        telemetry.listening(url)
+        return url
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        while True:
+            self.tick()
+            await self._clock.sleep(TICK_S)
+
+    def tick(self) -> None:
+        """One turn: faults and commands, the market, then every socket."""
+        now = self._clock.now()
+        while self._later and self._later[0][0] <= now.mono:
+            heapq.heappop(self._later)[2]()
+        for fault in self._schedule.due(now.mono):
+            self._apply(fault, now)
+        if now.mono - self._commands_mono >= _CONTROL_S:
+            self._commands_mono = now.mono
+            self._obey()
+        self._market.advance(now)
+        for socket in tuple(self._sockets):
+            socket.tick()
+
+    def inject(self, fault: Fault) -> None:
+        """Let a fault happen at the next turn, or `at` seconds from now."""
+        self._schedule.add(fault, self._clock.mono())
+
+    async def stop(self) -> None:
+        """Stop listening and the market, say goodbye to every client, close the ledgers."""
+        if self._server is not None:
+            self._server.close()
+        self._pace(paused=True)
+        deadline = self._clock.mono() + 2 * CLOSE_TIMEOUT_S
+        for socket in tuple(self._sockets):
+            socket.close(_GOING_AWAY, "going away")
+        while self._sockets and self._clock.mono() < deadline:
+            self.tick()
+            await self._clock.sleep(TICK_S)
+        for socket in tuple(self._sockets):
+            socket.abort()
+        while self._sockets:
+            await self._clock.sleep(TICK_S)
+
+    def _accept(self) -> ServedSocket:
+        return ServedSocket(
+            self._market,
+            self._clock,
+            self._directory,
+            joined=self._join,
+            left=self._leave,
+        )
+
+    def _join(self, socket: ServedSocket) -> None:
+        self._sockets[socket] = None
+
+    def _leave(self, socket: ServedSocket) -> None:
+        self._sockets.pop(socket, None)
+
+    def _obey(self) -> None:
+        for line in self._commands.new():
+            try:
+                self.inject(kinds.parse(line))
+            except SsmdError as error:
+                telemetry.command_refused(line, str(error))
+
+    def _apply(self, fault: Fault, now: Now) -> None:
+        """Let it happen, and write down that it did, first."""
+        hit = [s for s in self._sockets if fault.socket in {None, s.number}]
+        spec = kinds.text(fault)
+        entry = {"ts": now.wall, "fault": spec, "sockets": [socket.number for socket in hit]}
+        with (self._directory / "faults.jsonl").open("ab") as file:
+            file.write(msgspec.json.encode(entry) + b"\n")
+        telemetry.fault_applied(spec, len(hit))
+        for socket in hit:
+            _befall(socket, fault)
+        try:
+            self._disturb(fault, now)
+        except SsmdError as error:
+            telemetry.command_refused(spec, str(error))
+
+    def _disturb(self, fault: Fault, now: Now) -> None:
+        """The faults of the market, which all sockets share."""
+        market = self._market
+        match fault:
+            case kinds.Checksum():
+                for _ in range(fault.count):
+                    market.corrupt(fault.symbol)
+            case kinds.Refuse():
+                market.refuse(fault.symbol)
+            case kinds.SlowAck():
+                market.delay_answers(fault.delay_s)
+                if fault.for_s is not None:
+                    self._after(now, fault.for_s, lambda: market.delay_answers(0))
+            case kinds.Flood():
+                self._pace(factor=fault.factor)
+                self._after(now, fault.for_s, lambda: self._pace(factor=1.0))
+            case kinds.Pause():
+                self._pace(paused=True)
+            case kinds.Resume():
+                self._pace(paused=False)
+            case _:
+                pass
+
+    def _pace(self, *, factor: float | None = None, paused: bool | None = None) -> None:
+        """Set the market's speed: the end of a flood does not wake a paused market."""
+        self._factor = self._factor if factor is None else factor
+        self._paused = self._paused if paused is None else paused
+        self._market.speed(0 if self._paused else self._factor)
+
+    def _after(self, now: Now, seconds: float, action: Callable[[], None]) -> None:
+        heapq.heappush(self._later, (now.mono + seconds, next(self._order), action))
+
+
+def _befall(socket: ServedSocket, fault: Fault) -> None:
+    """The faults of one socket."""
+    match fault:
+        case kinds.Close():
+            socket.close(fault.code, fault.reason)
+        case kinds.Abort():
+            socket.abort()
+        case kinds.Stall():
+            socket.silence(fault.for_s)
+        case kinds.Garbage():
+            payload, binary = kinds.garbage(fault)
+            emission = Emission(payload, Opcode.BINARY if binary else Opcode.TEXT)
+            socket.emit([emission] * fault.count)
+        case kinds.Fragment():
+            socket.fragment(fault.parts, fault.count)
+        case kinds.Ping():
+            socket.emit([Emission(fault.body.encode(), Opcode.PING)])
+        case _:
+            pass
