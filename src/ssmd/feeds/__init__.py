@@ -1,0 +1,1 @@
+"""FEED AND ENVIRONMENT: the one typed registry; everything that needs to know feeds reads it."""

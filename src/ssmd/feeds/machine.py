@@ -1,0 +1,167 @@
+"""ssmd.yaml: everything on one machine."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+from msgspec import Meta, field
+
+from ssmd.feeds.archiver import ArchiverConfig, ArchiveStorage, Commit, Rotation, Source
+from ssmd.feeds.capture import MIB, ConnectorSettings, SpoolSettings
+from ssmd.feeds.environment import EnvironmentConfig, KeyConfig, Transport
+from ssmd.feeds.values import Name, Section, Symbol, Text, check_bus_url
+
+
+class FeedChoice(Section, frozen=True, kw_only=True):
+    """A feed to record.
+
+    Attributes:
+        feed: A known name, or the path of a feed.yaml.
+        symbols: Other symbols than the feed's own; None keeps those.
+    """
+
+    feed: Text
+    symbols: Annotated[tuple[Symbol, ...], Meta(min_length=1)] | None = None
+
+
+class ArchiveSettings(Section, frozen=True, kw_only=True):
+    """The archive's settings: as in archiver.yaml.
+
+    Attributes:
+        rotation: When a segment is sealed.
+        commit: When what was taken from the bus is made durable.
+        keep_s: How long the bus keeps what is archived, in seconds.
+    """
+
+    rotation: Rotation = Rotation()
+    commit: Commit = Commit()
+    keep_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 172_800
+
+
+class MachineConfig(Section, frozen=True, kw_only=True):
+    """Everything on one machine.
+
+    Attributes:
+        dir: The archive's root; bus and spools live in `.run` below it.
+        environment: The environment's name; first token of subjects.
+        feeds: What to record.
+        nats_url: A bus to use; None starts one.
+        listen: Where health and metrics answer; port 0 takes a free one.
+        connector: The connectors' timers and bounds.
+        spool: The bounds of each spool.
+        archive: The archive's settings.
+        keys: Credentials by name, for venues that want them.
+    """
+
+    dir: Text = "./data"
+    environment: Name = "local"
+    feeds: Annotated[tuple[FeedChoice, ...], Meta(min_length=1)]
+    nats_url: Text | None = None
+    listen: Annotated[str, Meta(pattern=r"^[^:\s]+:\d{1,5}$")] = "127.0.0.1:0"
+    connector: ConnectorSettings = ConnectorSettings()
+    spool: SpoolSettings = SpoolSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    keys: dict[str, KeyConfig] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.nats_url is not None:
+            check_bus_url(self.nats_url)
+        if self.address[1] > 65_535:  # noqa: PLR2004 - the greatest port
+            raise ValueError(f"listen: there is no port {self.address[1]}")
+        names = [choice.feed for choice in self.feeds]
+        if len(set(names)) != len(names):
+            raise ValueError("a feed stands twice under `feeds`")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port where health and metrics answer."""
+        host, _, port = self.listen.rpartition(":")
+        return host, int(port)
+
+    def environment_config(self, url: str | None = None) -> EnvironmentConfig:
+        """The env.yaml that this stands for.
+
+        Args:
+            url: Address of the bus that was started; None takes `nats_url`.
+        """
+        return EnvironmentConfig(
+            name=self.environment,
+            transport=Transport(url=url or self.nats_url),
+            connector=self.connector,
+            spool=self.spool,
+            keys=self.keys,
+        )
+
+    def archiver_config(self, sources: Iterable[Source], url: str | None = None) -> ArchiverConfig:
+        """The archiver.yaml that this stands for.
+
+        Args:
+            sources: The streams to archive.
+            url: Address of the bus that was started; None takes `nats_url`.
+        """
+        return ArchiverConfig(
+            sources=tuple(sources),
+            url=url or self.nats_url,
+            storage=ArchiveStorage(path=self.dir),
+            rotation=self.archive.rotation,
+            commit=self.archive.commit,
+            keep_s=self.archive.keep_s,
+        )
+
+
+def example(feeds: Sequence[str], directory: str = "./data") -> str:
+    """Text of a commented ssmd.yaml that records these feeds; it loads as it stands.
+
+    Args:
+        feeds: Names of feeds, at least one.
+        directory: The archive's root.
+    """
+    spool = SpoolSettings()
+    archive = ArchiveSettings()
+    choices = "\n".join(_CHOICE.format(feed=_quoted(feed)) for feed in feeds)
+    return _EXAMPLE.format(
+        choices=choices,
+        dir=_quoted(directory),
+        spool_mib=spool.max_bytes // MIB,
+        spool_bytes=spool.max_bytes,
+        interval_s=archive.rotation.interval_s,
+        commit_s=archive.commit.interval_s,
+        keep_s=archive.keep_s,
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+_CHOICE = """\
+  - feed: {feed}
+    # symbols: ['A/B', 'C/D']     # instead of the feed's own; see `ssmd feed show`"""
+
+_EXAMPLE = """\
+# Everything SSMD does on this machine: `ssmd up` reads this file.
+# `ssmd feed list` names the feeds; `ssmd verify` proves what was recorded.
+
+# Where the archive rests. The bus and the spools live in .run below it.
+dir: {dir}
+
+# What to record: a feed's name, or the path of your own feed.yaml.
+feeds:
+{choices}
+
+# A NATS server of your own. Without this line one is started here.
+# nats_url: nats://127.0.0.1:4222
+
+# Where /health, /ready and /metrics answer. Port 0 takes a free one, which is printed.
+listen: 127.0.0.1:0
+
+# What was received waits here until it is archived; beyond this bound loss is declared.
+spool:
+  max_bytes: {spool_bytes}     # {spool_mib} MiB
+
+archive:
+  rotation:
+    interval_s: {interval_s}          # one file per feed and this many seconds
+  commit:
+    interval_s: {commit_s}          # at most this many seconds rest on the bus alone
+  keep_s: {keep_s}             # the bus keeps what is archived this long
+"""

@@ -1,0 +1,81 @@
+"""JSON Schemas of our configuration files, for editors."""
+
+import inspect
+import re
+from typing import Any, Final
+
+import msgspec
+
+from ssmd.feeds.archiver import ArchiverConfig
+from ssmd.feeds.environment import EnvironmentConfig
+from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.machine import MachineConfig
+from ssmd.model.errors import ConfigError
+
+FILES: Final[dict[str, type[msgspec.Struct]]] = {
+    "feed": FeedConfig,
+    "env": EnvironmentConfig,
+    "archiver": ArchiverConfig,
+    "ssmd": MachineConfig,
+}
+"""The type of every kind of configuration file."""
+
+_ATTRIBUTE: Final = re.compile(r"^    (\w+): (.*(?:\n {8,}.*)*)", re.MULTILINE)
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of a kind of file, with bounds and descriptions.
+
+    Args:
+        kind: One of `FILES`.
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+    if kind not in FILES:
+        raise ConfigError(
+            f"There is no configuration file of kind {kind!r}.",
+            remedy=f"Use one of: {', '.join(FILES)}.",
+        )
+    top = FILES[kind]
+    (reference,), definitions = msgspec.json.schema_components((top,))
+    for struct in _structs(top):
+        _describe(definitions[struct.__name__], struct)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{kind}.yaml",
+        **reference,
+        "$defs": definitions,
+    }
+
+
+def _structs(top: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
+    """The type and every type inside it, each once."""
+    found: list[type[msgspec.Struct]] = []
+
+    def visit(info: object) -> None:
+        if isinstance(info, msgspec.inspect.StructType):
+            if info.cls in found:
+                return
+            found.append(info.cls)
+            for field in info.fields:
+                visit(field.type)
+        elif isinstance(info, msgspec.inspect.UnionType):
+            for member in info.types:
+                visit(member)
+        else:
+            for name in ("type", "item_type", "value_type"):
+                if isinstance(inner := getattr(info, name, None), msgspec.inspect.Type):
+                    visit(inner)
+
+    visit(msgspec.inspect.type_info(top))
+    return found
+
+
+def _describe(definition: dict[str, Any], struct: type[msgspec.Struct]) -> None:
+    """Put the sentences of the docstring where an editor shows them."""
+    meaning, _, attributes = (inspect.getdoc(struct) or "").partition("Attributes:\n")
+    definition["description"] = " ".join(meaning.split())
+    for name, sentence in _ATTRIBUTE.findall(attributes):
+        field = definition["properties"][name]
+        field["description"] = " ".join(sentence.split())

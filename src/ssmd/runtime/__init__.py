@@ -1,0 +1,1 @@
+"""THE MACHINE: clock, settings, secrets, logs, metrics, health, children, and how a service runs."""

@@ -1,0 +1,71 @@
+"""Read another service's metrics, as Prometheus would."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from ssmd.model.errors import Unavailable
+
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
+
+
+class Samples:
+    """One reading of a service's metrics."""
+
+    def __init__(self, values: Mapping[str, list[tuple[Mapping[str, str], float]]]) -> None:
+        self._values = values
+
+    def total(self, name: str, **labels: str) -> float:
+        """The sum over all series of `name` that carry these labels; 0 when there is none."""
+        return sum(
+            value
+            for series, value in self._values.get(name, [])
+            if all(series.get(key) == wanted for key, wanted in labels.items())
+        )
+
+
+async def scrape(address: str) -> Samples:
+    """Fetch `{address}/metrics`.
+
+    Args:
+        address: Base URL of the service's health server.
+
+    Raises:
+        Unavailable: Nobody answers there.
+    """
+    text = await _fetch(f"{address}/metrics")
+    values: dict[str, list[tuple[Mapping[str, str], float]]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            values.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return Samples(values)
+
+
+async def complaints_of(address: str) -> list[str]:
+    """Why the service at `address` is not ready, a sentence each; empty when it is.
+
+    Raises:
+        Unavailable: Nobody answers there.
+    """
+    return msgspec.json.decode(await _fetch(f"{address}/ready"), type=_Readiness).reasons
+
+
+class _Readiness(msgspec.Struct):
+    """The answer of `/ready`."""
+
+    reasons: list[str]
+
+
+async def _fetch(url: str) -> str:
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.get(url) as answer,
+        ):
+            return await answer.text()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        message = f"No answer at {url}: {error}."
+        raise Unavailable(message, remedy="Check that the service is running.") from error

@@ -1,0 +1,75 @@
+"""What a service says about itself over HTTP."""
+
+import aiohttp
+import pytest
+
+from ssmd.model.errors import Busy, ConfigError
+from ssmd.runtime.health import Health, serve
+
+
+async def answer(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.text()
+
+
+async def test_a_service_is_ready_when_all_its_conditions_hold() -> None:
+    """Each that does not is named with its reason: `why not` is the question people have."""
+    health = Health()
+    assert health.ready() == (False, ["starting"])
+    health.set("bus", ok=False, reason="connecting")
+    health.set("disk", ok=True)
+    assert health.ready() == (False, ["bus: connecting"])
+    health.set("bus", ok=True)
+    assert health.ready() == (True, [])
+    await health.wait_ready()
+    health.set("shard-1", ok=False)
+    assert health.ready() == (False, ["shard-1: not ok"])
+    health.drop("shard-1")
+    assert health.ready() == (True, [])
+
+
+async def test_alive_and_ready_are_two_answers() -> None:
+    """A service that waits for its bus is alive; ending it would help nobody."""
+    health = Health()
+    address = await serve(health, "127.0.0.1", 0)
+    try:
+        assert address.port > 0
+        assert await answer(f"{address.url}/health") == (200, '{"status":"ok","reasons":[]}')
+        status, text = await answer(f"{address.url}/ready")
+        assert status == 503
+        assert "starting" in text
+        health.set("bus", ok=True)
+        assert (await answer(f"{address.url}/ready"))[0] == 200
+        health.alive = False
+        assert (await answer(f"{address.url}/health"))[0] == 503
+        status, text = await answer(f"{address.url}/metrics")
+        assert status == 200
+        assert "ssmd_ready 1.0" in text
+        health.set("bus", ok=False, reason="gone")
+        assert "ssmd_ready 0.0" in (await answer(f"{address.url}/metrics"))[1]
+    finally:
+        await address.close()
+    with pytest.raises(aiohttp.ClientError):
+        await answer(f"{address.url}/health")
+
+
+async def test_a_taken_port_is_refused_with_a_remedy() -> None:
+    """Two services on one port: the second says so instead of a traceback."""
+    first = await serve(Health(), "127.0.0.1", 0)
+    try:
+        with pytest.raises(Busy, match=f"Port {first.port} on 127.0.0.1 is taken"):
+            await serve(Health(), "127.0.0.1", first.port)
+        with pytest.raises(ConfigError, match="Cannot listen on 127\\.0\\.0\\.1:70000"):
+            await serve(Health(), "127.0.0.1", 70000)
+    finally:
+        await first.close()
+
+
+async def test_a_service_that_listens_everywhere_is_reached_by_loopback() -> None:
+    """The run file's address is for processes of this machine."""
+    address = await serve(Health(), "127.0.0.1", 0)
+    await address.close()
+    address.host = "0.0.0.0"  # noqa: S104 - nothing listens any more
+    assert address.url == f"http://127.0.0.1:{address.port}"
+    address.host = "::1"
+    assert address.url == f"http://[::1]:{address.port}"
