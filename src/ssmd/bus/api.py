@@ -1,0 +1,223 @@
+"""JetStream's JSON API: subjects, requests and answers, and which refusals may pass."""
+
+from typing import Final
+
+import msgspec
+
+from ssmd.bus.errors import ApiRefused
+from ssmd.model.timestamp import parse_rfc3339
+
+PREFIX: Final = "$JS.API."
+NS: Final = 1_000_000_000
+
+NO_STREAM: Final = 10059
+NO_CONSUMER: Final = 10014
+STREAM_EXISTS: Final = 10058
+STREAM_CREATE_FAILED: Final = 10049
+"""Deleting the last file stream and making one at once can fail so; it passes [ran]."""
+STREAM_SEALED: Final = 10109
+
+_SERVER_SIDE: Final = 500
+_PASSING: Final = frozenset({NO_STREAM, STREAM_SEALED, STREAM_CREATE_FAILED, 10052, 10077})
+"""Refusals that speak of the stream's state, not of the message, whatever their code says."""
+
+
+class Error(msgspec.Struct, frozen=True):
+    """What an answer holds instead of a result.
+
+    Attributes:
+        code: As in HTTP.
+        err_code: JetStream's own, 5 digits.
+        description: In words.
+    """
+
+    code: int
+    err_code: int = 0
+    description: str = ""
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request can succeed later: no room, no leader, stream offline."""
+        return self.code >= _SERVER_SIDE or self.err_code in _PASSING
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """The answer to a publish."""
+
+    error: Error | None = None
+    stream: str = ""
+    seq: int = 0
+    duplicate: bool = False
+
+
+class StreamConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The part of a stream's configuration we set or judge; durations in ns, 0 = none."""
+
+    name: str
+    subjects: tuple[str, ...] = ()
+    retention: str = "limits"
+    storage: str = ""
+    discard: str = ""
+    max_age: int = 0
+    max_bytes: int = -1
+    max_msgs: int = -1
+    max_msgs_per_subject: int = -1
+    duplicate_window: int = 0
+    num_replicas: int = 1
+
+
+class RawState(msgspec.Struct, frozen=True):
+    """A stream's counters."""
+
+    messages: int = 0
+    bytes: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+
+
+class StreamAnswer(msgspec.Struct, frozen=True):
+    """The answer about one stream."""
+
+    error: Error | None = None
+    config: StreamConfig | None = None
+    created: str = ""
+    state: RawState = RawState()
+
+
+class StreamState(msgspec.Struct, frozen=True):
+    """A stream at one moment.
+
+    Attributes:
+        created: When it was made, ns since the Unix epoch: another value means another stream,
+            whatever its name.
+        first: Sequence of its first message; `last + 1` when it is empty.
+        last: Sequence of the last message it ever held; 0 when there was none.
+        messages: How many it holds.
+        bytes: Their size on disk.
+    """
+
+    created: int
+    first: int
+    last: int
+    messages: int
+    bytes: int
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a consumer is in its stream."""
+
+    stream_seq: int = 0
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Who holds a consumer with `pinned_client` policy; empty when nobody does."""
+
+    group: str = ""
+    pinned_client_id: str = ""
+
+
+class ConsumerConfig(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A consumer's configuration, as far as we set it; durations in ns."""
+
+    deliver_policy: str
+    ack_policy: str
+    durable_name: str = ""
+    name: str = ""
+    opt_start_seq: int = 0
+    ack_wait: int = 0
+    filter_subject: str = ""
+    max_ack_pending: int = 0
+    headers_only: bool = False
+    inactive_threshold: int = 0
+    mem_storage: bool = False
+    num_replicas: int = 0
+    priority_groups: tuple[str, ...] = ()
+    priority_policy: str = ""
+    priority_timeout: int = 0
+
+
+class CreateConsumer(msgspec.Struct, frozen=True):
+    """The request that makes a consumer."""
+
+    stream_name: str
+    config: ConsumerConfig
+
+
+class ConsumerAnswer(msgspec.Struct, frozen=True):
+    """The answer about one consumer."""
+
+    error: Error | None = None
+    name: str = ""
+    config: ConsumerConfig | None = None
+    ack_floor: Position = Position()
+    num_pending: int = 0
+    priority_groups: tuple[Group, ...] = ()
+
+
+class ConsumerNames(msgspec.Struct, frozen=True):
+    """One page of the names of a stream's consumers."""
+
+    error: Error | None = None
+    total: int = 0
+    consumers: tuple[str, ...] | None = None
+
+
+class Done(msgspec.Struct, frozen=True):
+    """An answer of which only success matters."""
+
+    error: Error | None = None
+    purged: int = 0
+
+
+class Pull(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A request for messages; durations in ns.
+
+    Attributes:
+        batch: Most messages wanted.
+        expires: When the server forgets the request.
+        idle_heartbeat: Longest silence of the server while the request lives.
+        max_bytes: Most bytes wanted; 0 sets no limit.
+        group: Priority group asked as.
+        id: The pin we hold; empty when we hold none.
+    """
+
+    batch: int
+    expires: int
+    idle_heartbeat: int
+    max_bytes: int = 0
+    group: str = ""
+    id: str = ""
+
+
+_receipt = msgspec.json.Decoder(Receipt)
+
+
+def read_receipt(payload: bytes) -> Receipt:
+    """The answer to a publish.
+
+    Raises:
+        msgspec.DecodeError: It is no such answer.
+    """
+    receipt: Receipt = _receipt.decode(payload)
+    return receipt
+
+
+def check(subject: str, error: Error | None) -> None:
+    """Raise what an answer complains of.
+
+    Raises:
+        ApiRefused: It complains.
+    """
+    if error is not None:
+        raise ApiRefused(subject, error.code, error.err_code, error.description)
+
+
+def state(answer: StreamAnswer) -> StreamState:
+    """The counters of a stream out of an answer."""
+    return StreamState(
+        created=parse_rfc3339(answer.created),
+        first=answer.state.first_seq,
+        last=answer.state.last_seq,
+        messages=answer.state.messages,
+        bytes=answer.state.bytes,
+    )
