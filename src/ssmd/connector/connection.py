@@ -1,0 +1,302 @@
+"""One life of one WebSocket: gives numbers, asks the session, keeps everything said."""
+
+import contextlib
+import struct
+from collections.abc import Callable, Sequence
+
+from ssmd.connector.report import symbols_of, to_record
+from ssmd.connector.socket import NORMAL, End, Socket
+from ssmd.connector.spool.lives import Life
+from ssmd.connector.spool.spool import Spool
+from ssmd.connector.telemetry import ShardTelemetry
+from ssmd.model.envelope import CONNECTION, CONTROL, LEDGER, SENT, UNREAD, Envelope
+from ssmd.model.event import (
+    Control,
+    Data,
+    Event,
+    Reconnect,
+    Refused,
+    Send,
+    Subscribed,
+    Unread,
+    Unsubscribed,
+)
+from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.records import Closed, Leaving, LedgerRecord, Lost, Opened, Unwanted, Wanted
+from ssmd.model.records import encode as encode_record
+from ssmd.model.session import Session
+from ssmd.model.subscription import Subscription
+from ssmd.runtime.clock import Clock
+
+
+class Connection:
+    """The shell around a session: a `Receiver` for the socket, a hand for the shard.
+
+    Attributes:
+        id: The connection's id.
+        last_receive: Monotonic time of the last received frame (of the opening, before one), in
+            seconds. Nothing else moves it: not timers, not our own sends.
+        leaving: Why the connection is to be given up; None while it is worth keeping.
+        wanted: What it is to hold.
+        refused: What the venue refused on it.
+        frames: Frames received.
+    """
+
+    def __init__(
+        self,
+        life: Life,
+        session: Session,
+        opened: Opened,
+        *,
+        spool: Spool,
+        clock: Clock,
+        telemetry: ShardTelemetry,
+        on_leaving: Callable[[], None],
+    ) -> None:
+        self.id = life.connection
+        self.session = session
+        self._life = life
+        self._opening = opened
+        self._spool = spool
+        self._clock = clock
+        self._telemetry = telemetry
+        self._on_leaving = on_leaving
+        self._socket: Socket | None = None
+        self._seen: set[str] = set()
+        self._over = False
+        self.opened_mono = self.last_receive = clock.mono()
+        self.leaving: str | None = None
+        self.wanted: frozenset[Subscription] = frozenset()
+        self.refused: set[Subscription] = set()
+        self.frames = 0
+
+    # --- the socket's side
+
+    def opened(self, socket: Socket) -> None:
+        """The socket is open: record 0, then whatever the session says first."""
+        self._socket = socket
+        now = self._clock.now()
+        self.opened_mono = self.last_receive = now.mono
+        self._say(CONNECTION, encode_record(self._opening))
+        self._apply(self._ask(lambda: self.session.open(now)), None)
+
+    def received(self, frame: Frame) -> None:
+        """A frame is received now: it has its number, and is kept whatever the session thinks."""
+        self.last_receive = frame.mono
+        self.frames += 1
+        ordinal = self._life.next_ordinal()
+        try:
+            events = self.session.receive(frame)
+        except Exception as error:  # noqa: BLE001 - a parser's bug must never cost a frame
+            self._telemetry.session_failed("receive", type(error).__name__)
+            events = ()
+            self._unread(frame, ordinal, "exception")
+        else:
+            events = self._keep(frame, ordinal, events)
+        if events:
+            self._apply(events, ordinal)
+        if frame.opcode is Opcode.PING:
+            self._send(Send(frame.payload, Opcode.PONG))
+        elif frame.opcode is Opcode.CLOSE:
+            self._answer_close(frame.payload)
+
+    def oversize(self) -> None:
+        """A frame beyond the bound: it was received, so it has a number; it is declared lost."""
+        ordinal = self._life.next_ordinal()
+        self._spool.declare(self._life, Lost(ordinals=((ordinal, ordinal),), reason="oversize"))
+        self.leave("oversize")
+
+    # --- the shard's side
+
+    def want(self, subscriptions: frozenset[Subscription], reason: str) -> None:
+        """State the whole wanted set; the difference is recorded and asked for."""
+        added, ended = subscriptions - self.wanted, self.wanted - subscriptions
+        self.wanted = subscriptions
+        self.refused &= subscriptions
+        for item in sorted(added, key=str):
+            self._record(Wanted(channel=item.channel, symbol=item.symbol, reason=reason))
+        for item in sorted(ended, key=str):
+            self._record(Unwanted(channel=item.channel, symbol=item.symbol, reason=reason))
+        now = self._clock.now()
+        self._apply(self._ask(lambda: self.session.want(subscriptions, now)), None)
+
+    def tick(self, now: Now) -> None:
+        """Time passed: the session's timers."""
+        self._apply(self._ask(lambda: self.session.tick(now)), None)
+
+    def leave(self, reason: str) -> None:
+        """Give the connection up; the first reason stays."""
+        if self.leaving is None:
+            self.leaving = reason
+            self._record(Leaving(reason=reason))
+            self._on_leaving()
+
+    def close(self, reason: str) -> None:
+        """Begin the closing handshake, politely."""
+        if self._socket is not None and not self._socket.ended.done():
+            self._record_sent(struct.pack(">H", NORMAL), Opcode.CLOSE)
+            self._socket.close(reason)
+
+    def ended(self, end: End) -> None:
+        """The socket is closed: the last words, then the closing record; once."""
+        if self._over:
+            return
+        self._over = True
+        now = self._clock.now()
+        self._socket = None
+        self._apply(self._ask(lambda: self.session.close(now, end.code, end.reason)), None)
+        reason = self.leaving or end.reason
+        closed = Closed(
+            last_ordinal=self._life.ordinal,
+            last_record=self._life.record + 1,
+            by="connector",
+            reason=reason,
+            code=end.code,
+            lifetime_s=round(now.mono - self.opened_mono, 6),
+            subscriptions=len(self.session.acknowledged),
+            pong_age_s=self.pong_age_s(now),
+        )
+        self.report(now)
+        self._spool.finish(self._life, closed)
+        self._telemetry.ended(self.id, closed, self.frames)
+
+    def report(self, now: Now) -> None:
+        """Make visible how the connection is."""
+        self._telemetry.report(
+            idle_s=now.mono - self.last_receive,
+            wall=now.wall,
+            subscribed=len(self.session.acknowledged),
+            receiving=self.receiving,
+            refused=len(self.refused),
+            pong_age_s=self.pong_age_s(now),
+        )
+
+    def pong_age_s(self, now: Now) -> float | None:
+        """Age of the last pong, in seconds; None when none ever came."""
+        pong = self.session.pong_mono
+        return None if pong is None else round(now.mono - pong, 6)
+
+    @property
+    def receiving(self) -> int:
+        """How many acknowledged subscriptions have sent data on this connection."""
+        return sum(
+            item.symbol in self._seen if item.symbol else bool(self._seen)
+            for item in self.session.acknowledged
+        )
+
+    # --- inside
+
+    def _keep(self, frame: Frame, ordinal: int, events: Sequence[Event]) -> Sequence[Event]:
+        """Write the frame under the session's labels; gives the events that remain."""
+        if len(events) == 1 and isinstance(events[0], Data) and not frame.opcode.is_control:
+            self._write(frame, ordinal, events[0])  # nearly always
+            return ()
+        data = [event for event in events if isinstance(event, Data)]
+        other = [event for event in events if not isinstance(event, (Data, Control, Unread))]
+        if frame.opcode.is_control:
+            kind = next((e for e in events if isinstance(e, Control)), None)
+            self._write(frame, ordinal, Data(CONTROL, ts_event=kind.ts_event if kind else None))
+        elif len(data) > 1 and all(part.payload is not None for part in data):
+            for index, part in enumerate(data):
+                self._write(frame, ordinal, part, index, len(data))
+        elif len(data) == 1:
+            self._write(frame, ordinal, data[0])
+        elif not data and (control := next((e for e in events if isinstance(e, Control)), None)):
+            self._write(frame, ordinal, Data(CONTROL, ts_event=control.ts_event))
+        else:
+            unread = next((e.reason for e in events if isinstance(e, Unread)), "unclassified")
+            self._unread(frame, ordinal, unread)
+        return other
+
+    def _unread(self, frame: Frame, ordinal: int, reason: str) -> None:
+        self._telemetry.unread(reason)
+        self._write(frame, ordinal, Data(UNREAD))
+
+    def _write(self, frame: Frame, ordinal: int, data: Data, part: int = 0, parts: int = 1) -> None:
+        life = self._life
+        self._seen.update(data.symbols)
+        self._telemetry.count(data.type, len(frame.payload), part)
+        self._spool.write(
+            Envelope(
+                life.feed,
+                life.category,
+                data.type,
+                data.symbols,
+                life.connection,
+                ordinal,
+                None,
+                part,
+                parts,
+                frame.opcode,
+                data.sequence,
+                data.ts_event,
+                frame.ts_recv,
+                # One part alone is the whole frame, whatever the session cut out of it.
+                frame.payload if parts == 1 or data.payload is None else data.payload,
+            )
+        )
+
+    def _ask(self, question: Callable[[], Sequence[Event]]) -> Sequence[Event]:
+        try:
+            return question()
+        except Exception as error:  # noqa: BLE001 - a session's bug costs the connection, no more
+            self._telemetry.session_failed("timers", type(error).__name__)
+            self.leave("session_failed")
+            return ()
+
+    def _apply(self, events: Sequence[Event], ordinal: int | None) -> None:
+        for event in events:
+            match event:
+                case Send():
+                    self._send(event)
+                case Reconnect():
+                    self.leave(event.reason)
+                case Data() | Control() | Unread():
+                    pass
+                case _:
+                    self._note(event, ordinal)
+
+    def _note(self, event: Event, ordinal: int | None) -> None:
+        record = to_record(event, ordinal)
+        if record is not None:
+            self._record(record)
+        if isinstance(event, Refused):
+            self.refused.add(event.subscription)
+        elif isinstance(event, Subscribed):
+            self.refused.discard(event.subscription)
+        elif isinstance(event, Unsubscribed):
+            self._seen.discard(event.subscription.symbol or "")
+        self._telemetry.event(event)
+
+    def _record(self, record: LedgerRecord) -> None:
+        self._say(LEDGER, encode_record(record), symbols_of(record))
+
+    def _say(
+        self,
+        kind: str,
+        payload: bytes,
+        symbols: tuple[str, ...] = (),
+        opcode: Opcode = Opcode.TEXT,
+    ) -> None:
+        self._spool.write(self._life.say(kind, payload, self._clock.wall(), symbols, opcode))
+
+    def _record_sent(self, payload: bytes, opcode: Opcode) -> None:
+        self._say(SENT, payload, (), opcode)
+        self._spool.flush()  # on record before it is sent
+
+    def _send(self, send: Send) -> None:
+        if self._socket is None:
+            return
+        if not send.secret:
+            self._record_sent(send.payload, send.opcode)
+        self._socket.send(send.payload, send.opcode)
+
+    def _answer_close(self, payload: bytes) -> None:
+        if self._socket is None:
+            return
+        code = None
+        with contextlib.suppress(struct.error):
+            (code,) = struct.unpack_from(">H", payload)
+        if not self._socket.is_closing:
+            self._record_sent(struct.pack(">H", code or NORMAL), Opcode.CLOSE)
+        self._socket.answer_close(code)

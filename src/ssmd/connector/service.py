@@ -1,0 +1,305 @@
+"""A connector: one feed, from the venue's sockets over the spool to the bus."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from ssmd.bus.api import StreamState
+from ssmd.bus.publisher import Publisher
+from ssmd.bus.reader import scan
+from ssmd.bus.settings import BusSettings
+from ssmd.bus.streams import Streams
+from ssmd.connector.blocked import LoopWatch
+from ssmd.connector.gate import Gate
+from ssmd.connector.graves import close_dead
+from ssmd.connector.pump import Pump
+from ssmd.connector.settings import Tuning, spool_limits, tuning
+from ssmd.connector.shard import Feed, Shard
+from ssmd.connector.socket import tls_context
+from ssmd.connector.spool.spool import Spool
+from ssmd.connector.supervisor import Supervisor
+from ssmd.connector.telemetry import Telemetry
+from ssmd.connector.universe import StaticUniverse
+from ssmd.feeds.environment import EnvironmentConfig
+from ssmd.feeds.feed import FeedConfig
+from ssmd.model.errors import ConfigError, Unavailable
+from ssmd.model.universe import UniverseSource
+from ssmd.runtime import service
+from ssmd.runtime.clock import Clock, SystemClock, today
+from ssmd.runtime.health import Health
+from ssmd.runtime.tasks import Stop, Tasks
+from ssmd.venues import load
+
+_RETRY_S: Final = 2.0
+_FLOOR_S: Final = 2.0
+_COVERAGE_S: Final = 300.0
+_INSPECT_S: Final = 1.0
+_DRAIN_LOOK_S: Final = 0.02
+
+
+async def run(
+    feed: FeedConfig,
+    environment: EnvironmentConfig,
+    *,
+    directory: Path,
+    bus: BusSettings,
+    run_dir: Path | None = None,
+    listen: tuple[str, int] = ("127.0.0.1", 0),
+    ca_file: str | None = None,
+    name: str = "connector",
+    universe: UniverseSource | None = None,
+    details: Mapping[str, object] | None = None,
+    clock: Clock | None = None,
+) -> int:
+    """Record a feed until asked to stop.
+
+    Args:
+        feed: What to record.
+        environment: Where to, and within which bounds.
+        directory: The spool's own directory.
+        bus: Where the bus is; it need not be there yet.
+        run_dir: Where the run file goes; None writes none.
+        listen: Host and port of the health server; port 0 takes a free one.
+        ca_file: Certificates that may sign the venue's; None trusts the system's.
+        name: The service's name, also of its run file.
+        universe: What is wanted; None takes the feed's own.
+        details: More for the run file.
+        clock: The time; the machine's own when None.
+
+    Returns:
+        The exit code: 0 after a clean end.
+
+    Raises:
+        Busy: Another connector has the spool, or the port is taken.
+        ConfigError: The feed cannot be recorded as configured, or its stream is not fit.
+        Unavailable: The spool's directory cannot be used.
+    """
+    times: Clock = SystemClock() if clock is None else clock
+    environment.require_feed(feed.name)
+    connector = Connector(
+        feed,
+        environment,
+        directory=directory,
+        bus=bus,
+        ca_file=ca_file,
+        universe=universe,
+        clock=times,
+    )
+    shown = {
+        "feed": feed.name,
+        "stream": connector.stream,
+        "spool": str(directory),
+        **(details or {}),
+    }
+    return await service.run(
+        name,
+        connector.main,
+        health=connector.health,
+        run_dir=run_dir,
+        listen=listen,
+        details=shown,
+        clock=times,
+        announce="listening",
+    )
+
+
+class Connector:
+    """The parts of one connector, wired.
+
+    Attributes:
+        health: Its conditions: `shards`, `spool`, `bus`.
+        stream: The stream it publishes to.
+        spool: Its write-ahead log, held from the beginning.
+    """
+
+    def __init__(
+        self,
+        feed: FeedConfig,
+        environment: EnvironmentConfig,
+        *,
+        directory: Path,
+        bus: BusSettings,
+        clock: Clock,
+        ca_file: str | None = None,
+        universe: UniverseSource | None = None,
+    ) -> None:
+        venue = load(feed.venue)
+        at = today(clock)
+        self.health = Health()
+        self.stream = environment.stream(feed.name, feed.category)
+        self._transport = environment.transport
+        self._prefix = environment.subject_prefix(feed.name, feed.category)
+        self._bus = bus
+        self._clock = clock
+        self._tuning: Tuning = tuning(environment.connector)
+        self._telemetry = Telemetry(feed.name, feed.category)
+        self._feed = Feed(
+            name=feed.name,
+            category=feed.category,
+            venue=venue,
+            endpoint=feed.endpoint(at),
+            limits=environment.connector.limits(feed.limits(venue.limits, at)),
+            parameters=feed.parameters(at),
+            secrets=environment.secrets(),
+        )
+        complaints = venue.check(self._feed.parameters)
+        if complaints:
+            message = f"The parameters of the feed {feed.name!r} are refused: {complaints[0]}"
+            raise ConfigError(message, remedy="Correct parser_config in feed.yaml.")
+        self._universe = universe or StaticUniverse(feed, venue, self._telemetry)
+        self._tls = tls_context(ca_file) if self._feed.endpoint.startswith("wss:") else None
+        self.spool = Spool(directory, spool_limits(environment.spool), clock, self._telemetry)
+        self._pump = Pump(self.spool, self._telemetry, aside=directory / "refused")
+        self._gate = Gate(
+            clock,
+            interval_s=max(self._tuning.stagger_s, self._feed.limits.connect_interval_s),
+            at_once=self._tuning.concurrent_connects,
+        )
+        self._supervisor = Supervisor(
+            feed.name,
+            self._feed.limits,
+            self._shard,
+            clock=clock,
+            tuning=self._tuning,
+            telemetry=self._telemetry,
+        )
+        self._stream_fits = asyncio.Event()
+
+    async def main(self, stop: Stop) -> None:
+        """Record until asked to stop, then drain."""
+        for condition in ("shards", "spool", "bus"):
+            self.health.set(condition, ok=False, reason="starting")
+        publisher = self._publisher()
+        loop = asyncio.get_running_loop()
+        watch = LoopWatch(
+            self._clock,
+            self._tuning.blocked_s,
+            lambda seconds: self._blocked(loop, seconds),
+        )
+        watch.start()
+        found = self.spool.found
+        self._telemetry.recovered(
+            records=sum(file.unacked for file in found.files),
+            connections=len(self.spool.dead),
+            torn=found.torn_bytes,
+            damaged=found.damaged_bytes,
+        )
+        try:
+            async with Tasks(stop, self._clock) as tasks:
+                tasks.start("fsync", self.spool.run)
+                tasks.start("inspect", lambda: self._inspect(publisher))
+                tasks.start("bus", self._tend_bus)
+                tasks.start("pump", lambda: self._run_pump(publisher))
+                tasks.start("universe", lambda: self._supervisor.follow(self._universe))
+                tasks.start("watchdog", self._supervisor.watchdog)
+                await stop.wait()
+                await tasks.end("watchdog")
+                await tasks.end("universe")
+                await self._supervisor.close()
+                await self._drain(publisher)
+        finally:
+            watch.close()
+            await publisher.close()
+            self.spool.close()
+
+    def _shard(self, index: int) -> Shard:
+        return Shard(
+            index,
+            self._feed,
+            spool=self.spool,
+            clock=self._clock,
+            gate=self._gate,
+            tuning=self._tuning,
+            telemetry=self._telemetry.shard(index),
+            tls=self._tls,
+        )
+
+    def _publisher(self) -> Publisher:
+        return Publisher(
+            self._bus,
+            stream=self.stream,
+            prefix=self._prefix,
+            acknowledged=self._pump.acknowledged,
+            refused=self._pump.refuse,
+            clock=self._clock,
+            stream_changed=self._stream_changed,
+            window=self._transport.window,
+            feed=self._feed.name,
+            category=self._feed.category,
+        )
+
+    def _stream_changed(self, _: StreamState) -> None:
+        self.spool.republish()
+        self._telemetry.stream_changed(self.stream, self.spool.unpublished)
+
+    async def _run_pump(self, publisher: Publisher) -> None:
+        await self._stream_fits.wait()
+        publisher.start()
+        await self._pump.run(publisher)
+
+    async def _tend_bus(self) -> None:
+        """Make the stream, judge it, bury the dead, then follow the archive's floor."""
+        while True:
+            try:
+                async with await Streams.connect(self._bus, self._clock) as streams:
+                    await self._with_bus(streams)
+            except Unavailable as error:
+                self.health.set("bus", ok=False, reason=error.message)
+                self._telemetry.waiting_for_bus(error.message)
+                await self._clock.sleep(_RETRY_S)
+
+    async def _with_bus(self, streams: Streams) -> None:
+        transport = self._transport
+        await streams.ensure(
+            self.stream,
+            self._prefix,
+            max_bytes=transport.max_bytes,
+            allow_discard=transport.allow_discard,
+            replicas=transport.replicas,
+        )
+        self._telemetry.bus_answers(self.stream)
+        await close_dead(self.spool, lambda after: scan(self._bus, self._clock, self.stream, after))
+        self._stream_fits.set()
+        checked = self._clock.mono()
+        while True:
+            self.spool.archived(await streams.archived_floor(self.stream))
+            if self._clock.mono() - checked > _COVERAGE_S:
+                checked = self._clock.mono()
+                await streams.check_coverage(
+                    self.stream, self._prefix, allow_discard=transport.allow_discard
+                )
+            await self._clock.sleep(_FLOOR_S)
+
+    async def _inspect(self, publisher: Publisher) -> None:
+        while True:
+            self.spool.inspect()
+            ok, reason = self.spool.condition
+            self.health.set("spool", ok=ok, reason=reason)
+            away = self._supervisor.disconnected
+            self.health.set(
+                "shards", ok=not away, reason=f"not connected: {', '.join(map(str, away))}"
+            )
+            if self._stream_fits.is_set():
+                self.health.set("bus", ok=publisher.connected, reason=publisher.problem)
+            await self._clock.sleep(_INSPECT_S)
+
+    def _blocked(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        """Called from the watching thread."""
+        self.health.alive = seconds <= 0
+        if seconds > 0:
+            self._telemetry.loop_blocked(seconds)
+
+    async def _drain(self, publisher: Publisher) -> None:
+        """Give the bus everything, within a bound; the rest waits in the spool."""
+        self.spool.flush()
+        began = seen = self._clock.mono()
+        while self.spool.unpublished:
+            now = self._clock.mono()
+            seen = now if publisher.connected else seen
+            if now - began > self._tuning.drain_s or now - seen > self._tuning.away_s:
+                break
+            await self._clock.sleep(_DRAIN_LOOK_S)
+        if self.spool.unpublished:
+            self._telemetry.left_in_spool(self.spool.unpublished)
+        await self.spool.sync()

@@ -1,0 +1,166 @@
+"""All files of a spool: which one is written, what may go, where a position stands."""
+
+import contextlib
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from pathlib import Path
+
+from ssmd.connector.spool.codec import Carry, Entry, Totals, encode_carry
+from ssmd.connector.spool.file import SpoolFile, Write
+from ssmd.connector.spool.lives import Lives
+
+
+class Shelf:
+    """Spool files, oldest first; the last one is written.
+
+    Attributes:
+        files: Every file, oldest first.
+        sequence: The greatest stream sequence acknowledged.
+        unsynced: Files written since they were last made durable.
+    """
+
+    def __init__(
+        self, directory: Path, files: Sequence[SpoolFile], sequence: int, write: Write
+    ) -> None:
+        self.files = list(files)
+        self.sequence = sequence
+        self.unsynced: set[SpoolFile] = set()
+        self._directory = directory
+        self._write = write
+        self._bytes = sum(file.size for file in files)
+        self._syncing: set[SpoolFile] = set()
+
+    @property
+    def active(self) -> SpoolFile:
+        """The file that is written."""
+        return self.files[-1]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self._bytes
+
+    @property
+    def unacked(self) -> int:
+        """Records the bus has not acknowledged."""
+        return sum(file.unacked for file in self.files)
+
+    @property
+    def first(self) -> int:
+        """The least position kept."""
+        return self.files[0].first if self.files else 0
+
+    def rotate(self, first: int, totals: Totals, lives: Lives) -> None:
+        """Begin a new file.
+
+        Raises:
+            OSError: There is no room; the files are as before.
+        """
+        carry = Carry(
+            first=first,
+            acked=self._acked() - 1,
+            sequence=self.sequence,
+            totals=totals,
+            lives=tuple(life.state() for life in lives.open.values()),
+            latest=lives.latest,
+        )
+        if self.files and self.active.first == first:
+            if self.active.is_open:
+                return  # it holds nothing yet
+            self._remove(self.active)  # left empty by another process: its name is needed
+        file = SpoolFile.create(self._directory, first, encode_carry(carry), self._write)
+        self.files.append(file)
+        self._bytes += file.size
+        self.unsynced.add(file)
+
+    def append(self, records: Sequence[bytes]) -> tuple[int, OSError | None]:
+        """Write to the active file; gives how many records arrived whole, and why not all."""
+        before = self.active.size
+        error = self.active.append(b"".join(records))
+        kept = len(records)
+        if error is not None:
+            ends = list(accumulate(map(len, records)))
+            kept = bisect_right(ends, self.active.size - before)
+            with contextlib.suppress(OSError):  # left torn, the next reader skips it
+                self.active.trim(before + (ends[kept - 1] if kept else 0))
+        self._bytes += self.active.size - before
+        self.unsynced.add(self.active)
+        return kept, error
+
+    def acknowledge(self, position: int, sequence: int) -> bool:
+        """The bus stored a record; False when that was known or the record is gone."""
+        file = self._file_of(position)
+        if file is None or not file.acknowledge(position, sequence):
+            return False
+        self.sequence = max(self.sequence, sequence)
+        return True
+
+    def forget_acknowledgements(self) -> None:
+        """Everything kept must be published again."""
+        self.sequence = 0
+        for file in self.files:
+            file.forget_acknowledgements()
+
+    def drop_archived(self, floor: int) -> int:
+        """Delete the oldest files whose every record rests in the archive; gives the records."""
+        return self._drop(lambda file: file.sequence <= floor)
+
+    def drop_acknowledged(self, most: int) -> int:
+        """Delete the oldest acknowledged files until `most` bytes are left; gives the records."""
+        return self._drop(lambda _: self._bytes > most)
+
+    def read(self, position: int, limit: int) -> list[Entry]:
+        """Up to `limit` records from a position on, from one file."""
+        for file in self.files[max(0, self._index_of(position)) :]:
+            entries = file.read(position, limit)
+            if entries:
+                return entries
+        return []
+
+    def begin_sync(self) -> list[SpoolFile]:
+        """The files to be made durable now; none of them goes until `end_sync`."""
+        self._syncing, self.unsynced = self.unsynced, set()
+        return list(self._syncing)
+
+    def end_sync(self) -> None:
+        """They are durable, or never will be."""
+        self._syncing = set()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        for file in self.files:
+            file.close()
+
+    def _drop(self, wanted: Callable[[SpoolFile], bool]) -> int:
+        dropped = 0
+        while len(self.files) > 1:
+            file = self.files[0]
+            busy = file in self._syncing or file in self.unsynced
+            if file.unacked or busy or not wanted(file):
+                break
+            dropped += file.count
+            self._remove(file)
+        return dropped
+
+    def _remove(self, file: SpoolFile) -> None:
+        self.files.remove(file)
+        self.unsynced.discard(file)
+        self._bytes -= file.size
+        file.delete()
+
+    def _acked(self) -> int:
+        """The least position not acknowledged."""
+        for file in self.files:
+            if file.unacked:
+                return file.first_unacked()
+        return self.files[-1].last + 1 if self.files else 0
+
+    def _index_of(self, position: int) -> int:
+        return bisect_right(self.files, position, key=lambda file: file.first) - 1
+
+    def _file_of(self, position: int) -> SpoolFile | None:
+        if self.files and position >= self.active.first:
+            return self.active
+        at = self._index_of(position)
+        return self.files[at] if at >= 0 else None

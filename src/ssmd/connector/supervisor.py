@@ -1,0 +1,148 @@
+"""From what is wanted to shards that run, and a watchdog that trusts none of them."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from ssmd.connector.settings import Tuning
+from ssmd.connector.shard import Live
+from ssmd.connector.telemetry import Telemetry
+from ssmd.model import subscription
+from ssmd.model.subscription import Limits, Subscription, plan
+from ssmd.model.universe import UniverseSource
+from ssmd.runtime import backoff
+from ssmd.runtime.clock import Clock
+
+_LOOK_S = 1.0
+
+
+class Runner(Protocol):
+    """What the supervisor needs of a shard."""
+
+    index: int
+    current: Live | None
+
+    @property
+    def is_connected(self) -> bool: ...  # noqa: D102 - see Shard
+    def want(self, subscriptions: frozenset[Subscription]) -> None: ...  # noqa: D102 - see Shard
+    async def run(self) -> None: ...  # noqa: D102 - see Shard
+
+
+class Supervisor:
+    """Runs the shards of a plan and keeps the plan in step with what is wanted.
+
+    Attributes:
+        shards: Every shard that runs, by index.
+        overflow: Wanted subscriptions that no connection may carry.
+    """
+
+    def __init__(
+        self,
+        feed: str,
+        limits: Limits,
+        make: Callable[[int], Runner],
+        *,
+        clock: Clock,
+        tuning: Tuning,
+        telemetry: Telemetry,
+    ) -> None:
+        self.shards: dict[int, Runner] = {}
+        self.overflow: frozenset[Subscription] = frozenset()
+        self._feed = feed
+        self._limits = limits
+        self._make = make
+        self._clock = clock
+        self._tuning = tuning
+        self._telemetry = telemetry
+        self._plan: tuple[subscription.Shard, ...] = ()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def follow(self, source: UniverseSource) -> None:
+        """Keep in step with a universe, until cancelled."""
+        async for wanted in source.watch():
+            await self.apply(wanted)
+
+    async def apply(self, wanted: Iterable[Subscription]) -> None:
+        """Plan anew; only shards whose share changed are told."""
+        whole = frozenset(wanted)
+        if not whole:
+            self._telemetry.universe_empty()
+        before = {shard.index: shard.subscriptions for shard in self._plan}
+        planned = plan(self._feed, whole, self._limits, self._plan)
+        self._plan = planned[: self._limits.connections]
+        held = frozenset[Subscription]().union(*(s.subscriptions for s in self._plan))
+        self.overflow = whole - held
+        self._telemetry.planned(
+            shards=len(self._plan),
+            wanted=len(whole),
+            overflow=len(self.overflow),
+            capacity=self._limits.subscriptions_per_connection,
+        )
+        for index in [index for index in self.shards if index >= len(self._plan)]:
+            await self._drop(index)
+        for shard in self._plan:
+            if shard.index not in self.shards:
+                self._start(shard.index)
+            if before.get(shard.index) != shard.subscriptions:
+                self.shards[shard.index].want(shard.subscriptions)
+
+    @property
+    def disconnected(self) -> list[int]:
+        """Shards with something to hold and no open connection."""
+        return [
+            shard.index
+            for shard in self._plan
+            if shard.subscriptions and not self.shards[shard.index].is_connected
+        ]
+
+    async def watchdog(self) -> None:
+        """Cut connections that receive nothing, from outside their own tasks, until cancelled."""
+        while True:
+            await self._clock.sleep(min(_LOOK_S, self._tuning.watchdog_s / 4))
+            now = self._clock.mono()
+            for shard in list(self.shards.values()):
+                live = shard.current
+                if live is None or live.is_over:
+                    continue
+                silent_s = now - live.connection.last_receive
+                if silent_s > self._tuning.watchdog_s:
+                    self._telemetry.shard(shard.index).watchdog(live.connection.id, silent_s)
+                    live.socket.abort("watchdog")
+
+    async def close(self) -> None:
+        """End all shards, each with its connection closed."""
+        for index in list(self.shards):
+            self._tasks[index].cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        self.shards.clear()
+        self._tasks.clear()
+
+    def _start(self, index: int) -> None:
+        shard = self.shards[index] = self._make(index)
+        self._tasks[index] = asyncio.create_task(self._tend(shard), name=f"{self._feed}-{index}")
+
+    async def _drop(self, index: int) -> None:
+        del self.shards[index]
+        task = self._tasks.pop(index)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def _tend(self, shard: Runner) -> None:
+        """A shard's task that dies is an incident, and is started again."""
+        deaths = 0
+        while True:
+            died = "it returned"
+            try:
+                await shard.run()
+            except Exception as error:  # noqa: BLE001 - one shard's trouble is its own
+                died = f"{type(error).__name__}: {error}"
+            pause_s = backoff.delay(
+                deaths,
+                self._tuning.backoff_base_s,
+                self._tuning.backoff_cap_s,
+                random.random(),  # noqa: S311 - jitter keeps no secret
+            )
+            deaths += 1
+            self._telemetry.shard(shard.index).task_died(died, pause_s)
+            await self._clock.sleep(pause_s)

@@ -1,0 +1,243 @@
+"""What is worth seeing of a connector: one function per moment."""
+
+import structlog
+
+from ssmd.model.event import Event, Gap, Unsubscribed
+from ssmd.model.records import Closed, LossReason
+from ssmd.model.timestamp import SECOND_NS
+from ssmd.runtime import metrics
+from ssmd.runtime.logging import incident
+
+log = structlog.get_logger("ssmd.connector")
+
+
+class Telemetry:
+    """The moments of one feed's spool and shards.
+
+    Attributes:
+        feed: The feed's name.
+        category: Its division; empty when there is none.
+    """
+
+    def __init__(self, feed: str, category: str | None = None) -> None:
+        self.feed = feed
+        self.category = category or ""
+        self._labels = (self.feed, self.category)
+
+    # --- the spool
+
+    def lost(self, reason: LossReason, frames: int) -> None:
+        """Frames were received and cannot be kept; they are declared."""
+        if frames:
+            metrics.DECLARED_LOST.labels(*self._labels, reason).inc(frames)
+            log.error("spool.frames_lost", feed=self.feed, reason=reason, frames=frames)
+
+    def spool_failed(self, state: str, error: str) -> None:
+        """From now on nothing can be kept, until there is room again."""
+        metrics.SPOOL_FULL.labels(*self._labels).set(1)
+        incident("spool.failed", feed=self.feed, state=state, error=error)
+
+    def spool_recovered(self) -> None:
+        """There is room again."""
+        metrics.SPOOL_FULL.labels(*self._labels).set(0)
+        incident("spool.writes_again", feed=self.feed)
+
+    def bound_dropped(self, records: int) -> None:
+        """Records the bus has, but not the archive, went to stay within the bound."""
+        metrics.BOUND_DROPPED.labels(*self._labels).inc(records)
+        log.warning("spool.bound_dropped", feed=self.feed, records=records)
+
+    def sync_failed(self, error: str) -> None:
+        """The device does not make writes durable."""
+        incident("spool.sync_failed", feed=self.feed, error=error)
+
+    def synced(self, position: int, seconds: float) -> None:
+        """Everything up to a position is durable."""
+        metrics.SPOOL_POSITION.labels(*self._labels, "spooled").set(position)
+        metrics.SPOOL_SYNC_SECONDS.labels(*self._labels).observe(seconds)
+
+    def disk_low(self, free_bytes: int, wanted_bytes: int) -> None:
+        """Free space is getting scarce; nothing is lost yet."""
+        incident("spool.disk_low", feed=self.feed, free_bytes=free_bytes, wanted_bytes=wanted_bytes)
+
+    def spool_sizes(
+        self, *, free_bytes: int, size_bytes: int, files: int, unpublished: int
+    ) -> None:
+        """How large the spool is, about once a second."""
+        metrics.DISK_FREE.labels(*self._labels).set(free_bytes)
+        metrics.SPOOL_BYTES.labels(*self._labels).set(size_bytes)
+        metrics.SPOOL_FILES.labels(*self._labels).set(files)
+        metrics.SPOOL_UNPUBLISHED.labels(*self._labels).set(unpublished)
+
+    # --- publishing
+
+    def published(self, position: int) -> None:
+        """Everything up to a position was given to the bus."""
+        metrics.SPOOL_POSITION.labels(*self._labels, "written").set(position)
+
+    def set_aside(self, position: int, reason: str) -> None:
+        """The bus refused an envelope for good; it is kept in a file and declared."""
+        incident("connector.publish_refused", feed=self.feed, position=position, reason=reason)
+
+    def stream_changed(self, stream: str, records: int) -> None:
+        """The stream is another one: everything still in the spool is published again."""
+        incident("connector.stream_changed", feed=self.feed, stream=stream, records=records)
+
+    def recovered(self, *, records: int, connections: int, torn: int, damaged: int) -> None:
+        """The spool was read after a start."""
+        metrics.RECOVERED.labels(*self._labels).inc(records)
+        metrics.TORN_TAILS.labels(*self._labels).inc(torn > 0)
+        log.info(
+            "spool.recovered",
+            feed=self.feed,
+            records=records,
+            dead_connections=connections,
+            torn_bytes=torn,
+            damaged_bytes=damaged,
+        )
+        if damaged:
+            incident("spool.damaged", feed=self.feed, damaged_bytes=damaged)
+
+    def waiting_for_bus(self, reason: str) -> None:
+        """The bus is away; what is received waits in the spool."""
+        log.warning("connector.waiting_for_bus", feed=self.feed, reason=reason)
+
+    def bus_answers(self, stream: str) -> None:
+        """The bus is there and its stream fits."""
+        log.info("connector.bus_answers", feed=self.feed, stream=stream)
+
+    def left_in_spool(self, records: int) -> None:
+        """The service ends before the bus took everything; the next start publishes the rest."""
+        log.warning("connector.left_in_spool", feed=self.feed, records=records)
+
+    # --- the plan
+
+    def planned(self, *, shards: int, wanted: int, overflow: int, capacity: int) -> None:
+        """What is wanted was divided over connections."""
+        metrics.SHARDS.labels(*self._labels).set(shards)
+        metrics.REQUESTED.labels(*self._labels).set(wanted)
+        metrics.OVERFLOW.labels(*self._labels).set(overflow)
+        metrics.CAPACITY.labels(*self._labels).set(capacity)
+        log.info("connector.planned", feed=self.feed, shards=shards, wanted=wanted)
+        if overflow:
+            incident("connector.overflow", feed=self.feed, subscriptions=overflow)
+
+    def universe_empty(self) -> None:
+        """Nothing is wanted at the moment; the connector waits."""
+        log.warning("connector.universe_empty", feed=self.feed)
+
+    def duplicates_wanted(self, symbols: tuple[str, ...]) -> None:
+        """The configuration names symbols more than once; once is enough."""
+        log.warning("connector.duplicates_wanted", feed=self.feed, symbols=symbols)
+
+    def loop_blocked(self, seconds: float) -> None:
+        """The event loop did not turn: nothing is received meanwhile."""
+        incident("connector.loop_blocked", feed=self.feed, seconds=round(seconds, 3))
+
+    def shard(self, index: int) -> "ShardTelemetry":
+        """The moments of one shard."""
+        return ShardTelemetry(self.feed, self.category, index)
+
+
+class ShardTelemetry:
+    """The moments of one shard's connections."""
+
+    def __init__(self, feed: str, category: str, index: int) -> None:
+        self._shard = f"{feed}-{index}"
+        self._labels = labels = (feed, category, str(index))
+        metrics.touch(feed, category, index)
+        self._frames = metrics.FRAMES.labels(*labels)
+        self._bytes = metrics.BYTES.labels(*labels)
+        self._counts: dict[str, int] = {}
+        self._new_frames = self._new_bytes = 0
+
+    def count(self, kind: str, size: int, part: int) -> None:
+        """An envelope was made of a frame; `report` makes it visible."""
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        if part == 0:
+            self._new_frames += 1
+            self._new_bytes += size
+
+    def report(
+        self,
+        *,
+        idle_s: float,
+        wall: int,
+        subscribed: int,
+        receiving: int,
+        refused: int,
+        pong_age_s: float | None,
+    ) -> None:
+        """How the connection is, about once a second."""
+        for kind, number in self._counts.items():
+            metrics.MESSAGES.labels(*self._labels, kind).inc(number)
+        self._frames.inc(self._new_frames)
+        self._bytes.inc(self._new_bytes)
+        self._counts = {}
+        self._new_frames = self._new_bytes = 0
+        metrics.IDLE.labels(*self._labels).set(idle_s)
+        metrics.LAST_ACTIVITY.labels(*self._labels).set(wall / SECOND_NS - idle_s)
+        metrics.SUBSCRIBED.labels(*self._labels).set(subscribed)
+        metrics.RECEIVING.labels(*self._labels).set(receiving)
+        metrics.REFUSED.labels(*self._labels).set(refused)
+        if pong_age_s is not None:
+            metrics.PONG_AGE.labels(*self._labels).set(pong_age_s)
+
+    def unread(self, reason: str) -> None:
+        """A frame was not understood; it is kept all the same."""
+        metrics.PARSE_ERRORS.labels(*self._labels).inc()
+        log.warning("connector.frame_unread", shard=self._shard, reason=reason)
+
+    def session_failed(self, where: str, error: str) -> None:
+        """The session raised: a bug of ours; no frame is lost by it."""
+        incident("connector.session_failed", shard=self._shard, where=where, error=error)
+
+    def event(self, event: Event) -> None:
+        """The session said something about subscriptions or gaps."""
+        if isinstance(event, Gap):
+            metrics.VENUE_GAPS.labels(*self._labels, event.kind).inc()
+        elif isinstance(event, Unsubscribed):
+            metrics.UNSUBSCRIBED.labels(*self._labels).inc()
+
+    def opened(self, connection: str, *, reason: str, peer: str, down_s: float) -> None:
+        """A connection is open."""
+        metrics.CONNECTED.labels(*self._labels).set(1)
+        metrics.DOWNTIME.labels(*self._labels).inc(down_s)
+        log.info("connector.opened", connection=connection, reason=reason, peer=peer)
+
+    def down(self) -> None:
+        """The shard has no open socket."""
+        metrics.CONNECTED.labels(*self._labels).set(0)
+
+    def connect_failed(self, reason: str, retry_s: float) -> None:
+        """An attempt to connect failed; the next follows."""
+        metrics.RECONNECTS.labels(*self._labels, "connect_failed").inc()
+        log.warning(
+            "connector.connect_failed",
+            shard=self._shard,
+            reason=reason,
+            retry_s=round(retry_s, 3),
+        )
+
+    def ended(self, connection: str, closed: Closed, frames: int) -> None:
+        """A connection ended: everything a post-mortem asks for."""
+        metrics.RECONNECTS.labels(*self._labels, closed.reason).inc()
+        log.warning(
+            "connector.ended",
+            connection=connection,
+            reason=closed.reason,
+            code=closed.code,
+            lifetime_s=closed.lifetime_s,
+            frames=frames,
+            subscriptions=closed.subscriptions,
+            pong_age_s=closed.pong_age_s,
+        )
+
+    def watchdog(self, connection: str, silent_s: float) -> None:
+        """A connection was cut from outside because it received nothing."""
+        incident("connector.watchdog", connection=connection, silent_s=round(silent_s, 3))
+
+    def task_died(self, error: str, restart_s: float) -> None:
+        """The shard's task died: a bug; it is started again."""
+        metrics.TASK_DEATHS.labels("shard").inc()
+        incident("connector.shard_died", shard=self._shard, error=error, restart_s=restart_s)

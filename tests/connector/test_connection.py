@@ -1,0 +1,167 @@
+"""A connection says everything about itself, and loses no frame."""
+
+from pathlib import Path
+
+import structlog.testing
+
+from ssmd.model.envelope import CONNECTION, CONTROL, LEDGER, SENT, UNREAD
+from ssmd.model.event import Data, Event, Gap, Refused, Send, Subscribed
+from ssmd.model.frame import Frame, Opcode
+from ssmd.model.records import decode_ledger
+from ssmd.model.subscription import Subscription
+from tests.connector.parts import (
+    Peer,
+    Talk,
+    until,
+)
+from tests.connector.stage import SUB, listen, speaking, stage
+
+
+async def test_a_connection_tells_its_whole_life(tmp_path: Path) -> None:
+    """Opening record, wants, sends, frames, closing record: numbered without a hole."""
+    async with stage(tmp_path, speaking(b"{}", b"{}")) as s:
+        await s.frames(2)
+        await s.until(lambda: s.shard.is_connected)
+        address = s.server.peers[0].address
+    said = s.kept()
+    (opened,), (closed,) = s.opened(), s.closed()
+    assert (opened.local, opened.previous, opened.reason) == (address, None, "start")
+    assert opened.peer == s.server.url.removeprefix("ws://")
+    assert [e.record for e in said if e.record is not None] == list(range(5))
+    assert [e.type for e in said if e.record is not None] == [
+        CONNECTION, LEDGER, SENT, SENT, CONNECTION,
+    ]  # fmt: skip
+    assert [e.payload for e in said if e.type == SENT] == [b"want 1", b"\x03\xe8"]
+    assert [e.type for e in said if e.ordinal is not None] == ["trade", "trade", CONTROL]
+    assert (closed.last_ordinal, closed.last_record, closed.reason) == (2, 4, "shutdown")
+    assert (closed.by, closed.subscriptions, closed.pong_age_s) == ("connector", 0, None)
+    assert s.server.peers[0].got == [(1, b"want 1"), (8, b"\x03\xe8")]
+
+
+class Broken(Talk):
+    """A session with bugs."""
+
+    def receive(self, frame: Frame) -> list[Event]:
+        if frame.payload == b"deep":
+            return self.receive(frame)
+        if frame.payload == b"boom":
+            raise KeyError(frame.payload)
+        if frame.payload == b"nothing":
+            return []
+        return [Data("trade", ("A/B",), 7, 8)]
+
+
+async def test_a_sessions_bug_costs_a_label_never_a_frame(tmp_path: Path) -> None:
+    """Any exception, RecursionError included; the connection lives."""
+    payloads = (b"boom", b"deep", b"nothing", b"fine")
+    async with stage(tmp_path, speaking(*payloads), Broken) as s:
+        await s.frames(4)
+        await s.until(lambda: s.shard.is_connected)
+        frames = [e for e in s.kept() if e.ordinal is not None]
+    assert [e.payload for e in frames[:4]] == list(payloads)
+    assert [e.type for e in frames[:4]] == [UNREAD, UNREAD, UNREAD, "trade"]
+    assert (frames[3].symbols, frames[3].sequence, frames[3].ts_event) == (("A/B",), 7, 8)
+
+
+class Wordy(Talk):
+    """A session that has something to say about every frame."""
+
+    def receive(self, frame: Frame) -> list[Event]:
+        if frame.opcode.is_control:
+            return []
+        return [
+            Data("a", payload=b"1"),
+            Data("b", payload=b"2"),
+            Subscribed(SUB),
+            Refused(Subscription("book", "X"), "no"),
+            Gap("trade", ("A/B",), "sequence", 3, 5),
+            Send(b"again"),
+            Send(b"a secret", secret=True),
+        ]
+
+
+async def test_events_become_records_and_parts(tmp_path: Path) -> None:
+    """The ledger is a fold over records: everything must stand there, secrets excepted."""
+    async with stage(tmp_path, speaking(b"[1,2]"), Wordy) as s:
+        await s.frames(2)
+        await s.until(lambda: len(s.server.peers[0].got) == 3 and s.shard.is_connected)
+        said = s.kept()
+        live = s.shard.current
+        assert live is not None
+        assert live.connection.refused == {Subscription("book", "X")}
+    parts = [(e.type, e.payload, e.part, e.parts) for e in said if e.ordinal == 0]
+    assert parts == [("a", b"1", 0, 2), ("b", b"2", 1, 2)]
+    ledger = [decode_ledger(e.payload) for e in said if e.type == LEDGER]
+    assert [type(record).__name__ for record in ledger] == [
+        "Wanted", "Acknowledged", "Declined", "GapFound",
+    ]  # fmt: skip
+    assert [getattr(record, "ordinal", 0) for record in ledger] == [0, 0, 0, 0]
+    assert [e.payload for e in said if e.type == SENT][:2] == [b"want 1", b"again"]
+    assert s.server.peers[0].got[:3] == [(1, b"want 1"), (1, b"again"), (1, b"a secret")]
+    assert not any(b"a secret" in e.payload for e in said)
+
+
+async def test_a_ping_is_on_record_before_it_is_answered(tmp_path: Path) -> None:
+    """Raw first: even the smallest frame."""
+
+    async def script(peer: Peer) -> None:
+        peer.send(b"are you there", 9)
+        await peer.listen()
+
+    async with stage(tmp_path, script) as s:
+        await until(lambda: len(s.server.peers[0].got) == 2 if s.server.peers else False)
+        said = [(e.type, e.opcode, e.payload) for e in s.kept()][-2:]
+    assert said == [
+        (CONTROL, Opcode.PING, b"are you there"),
+        (SENT, Opcode.PONG, b"are you there"),
+    ]
+    assert s.server.peers[0].got[1] == (10, b"are you there")
+
+
+async def test_each_end_says_everything_a_post_mortem_asks(tmp_path: Path) -> None:
+    """Reason, lifetime, frames, subscriptions, age of the pong."""
+
+    async def script(peer: Peer) -> None:
+        peer.send(b"{}")
+        peer.send(b"\x03\xf4bye", 8)
+        await peer.listen()
+
+    with structlog.testing.capture_logs() as logs:
+        async with stage(tmp_path, script) as s:
+            await s.until(lambda: bool(s.closed()))
+    (first, *_) = s.closed()
+    assert (first.reason, first.code, first.last_ordinal) == ("closed", 1012, 1)
+    ended = next(entry for entry in logs if entry["event"] == "connector.ended")
+    assert {"reason", "lifetime_s", "frames", "subscriptions", "pong_age_s"} <= ended.keys()
+    assert ended["frames"] == 2
+
+
+async def test_an_oversize_frame_has_a_number_and_is_declared(tmp_path: Path) -> None:
+    """Received means numbered; what is not kept is said."""
+    async with stage(tmp_path, speaking(b"ok", b"x" * 2000), max_frame_bytes=1000) as s:
+        await s.until(lambda: bool(s.closed()))
+        said = [decode_ledger(e.payload) for e in s.kept() if e.type == LEDGER]
+        lost = [record for record in said if type(record).__name__ == "Lost"]
+    assert [record.ordinals for record in lost][:1] == [((1, 1),)]  # type: ignore[union-attr]
+    assert (s.closed()[0].reason, s.closed()[0].last_ordinal) == ("oversize", 1)
+
+
+async def test_what_we_send_is_on_disk_before_it_leaves(tmp_path: Path) -> None:
+    """A crash between the two must not hide what the venue heard."""
+    async with stage(tmp_path, listen) as s:
+        await s.until(lambda: s.shard.is_connected)
+        live = s.shard.current
+        assert live is not None
+        written: list[int] = []
+        before = s.spool.written
+        send = live.socket.send
+
+        def watched(payload: bytes, opcode: Opcode) -> None:
+            written.append(s.spool.written)
+            send(payload, opcode)
+
+        live.socket.send = watched  # type: ignore[method-assign]
+        s.talks[0].ticking = [Send(b"now")]
+        await s.until(lambda: bool(written))
+        s.talks[0].ticking = []
+        assert written[0] == before + 1
