@@ -12,6 +12,7 @@ import pytest
 
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.children import Child
+from ssmd.runtime.clock import turn
 from ssmd.runtime.health import Health
 from ssmd.runtime.service import RunFile, Stop, read_run_file, run
 
@@ -154,3 +155,19 @@ def test_a_torn_or_foreign_run_file_is_no_run_file(tmp_path: Path) -> None:
     for body in (b"", b'{"name":', b"[]", b'{"name":"x"}', b'{"name":1,"pid":"","health":2}'):
         path.write_bytes(body)
         assert read_run_file(path) is None
+
+
+async def test_a_service_that_waits_for_somebody_says_where_it_listens(tmp_path: Path) -> None:
+    """A connector without a network is never ready, and must be found all the same."""
+    health = Health()
+    seen: list[RunFile] = []
+
+    async def main(stop: Stop) -> None:
+        health.set("venue", ok=False, reason="away")
+        while (told := read_run_file(tmp_path / "waiting.json")) is None:
+            await turn()
+        seen.append(told)
+
+    code = await run("waiting", main, health=health, run_dir=tmp_path, announce="listening")
+    assert code == 0
+    assert seen[0].health.startswith("http://127.0.0.1:")

@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -51,12 +51,13 @@ async def run(
     listen: tuple[str, int] = ("127.0.0.1", 0),
     details: Mapping[str, object] | None = None,
     clock: Clock | None = None,
+    announce: Literal["ready", "listening"] = "ready",
 ) -> int:
     """Run a service until its main returns.
 
     The first SIGTERM or SIGINT sets `stop.requested`, upon which main drains and returns; a
     second one ends the process at once, by that signal. When the service is ready for the first
-    time, `run_dir/{name}.json` says so; a clean end removes it.
+    time (or listens, as `announce` says), `run_dir/{name}.json` says so; a clean end removes it.
 
     Args:
         name: The service's name, also of its run file.
@@ -66,6 +67,8 @@ async def run(
         listen: Host and port of the health server; port 0 takes a free one.
         details: More for the run file; read when the service is ready, so main may fill it.
         clock: The time; the machine's own when None.
+        announce: When the run file is written: a service whose readiness hangs on somebody far
+            away says where it listens at once.
 
     Returns:
         0 when main returned and nothing broke; 1 when something did.
@@ -83,7 +86,9 @@ async def run(
     code = 1
     try:
         with _signals(name, stop):
-            async with _announced(health, told, run_dir, {} if details is None else details):
+            ready = health.wait_ready if announce == "ready" else _at_once
+            shown = {} if details is None else details
+            async with _announced(ready, told, run_dir, shown):
                 code = await _outcome(name, main, stop)
     finally:
         await address.close()
@@ -140,15 +145,22 @@ def _signals(name: str, stop: Stop) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+async def _at_once() -> None:
+    """Nothing to wait for."""
+
+
 @contextlib.asynccontextmanager
 async def _announced(
-    health: Health, told: RunFile, run_dir: Path | None, details: Mapping[str, object]
+    ready: Callable[[], Awaitable[None]],
+    told: RunFile,
+    run_dir: Path | None,
+    details: Mapping[str, object],
 ) -> AsyncIterator[None]:
-    """Write the run file once the service is ready; remove it at the end."""
+    """Write the run file once it may be read; remove it at the end."""
     path = None if run_dir is None else run_dir / f"{told.name}.json"
 
     async def announce() -> None:
-        await health.wait_ready()
+        await ready()
         telemetry.ready(told.name)
         if path is not None:
             fields = {key: getattr(told, key) for key in _FIELDS}

@@ -1,0 +1,119 @@
+"""Options and arguments that several commands share."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from ssmd.bus.settings import BusSettings, from_env
+from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.registry import load_feed
+from ssmd.model.errors import ConfigError
+from ssmd.runtime.unknown import did_you_mean
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+DEFAULT_DIRECTORY = "data"
+_LAST_PORT = 65535
+_CREDENTIALS = (
+    "user",
+    "password",
+    "token",
+    "nkey_seed",
+    "nkey_seed_file",
+    "creds_file",
+    "ca_file",
+    "cert_file",
+    "key_file",
+)
+
+
+def archive_argument(command: _Command) -> _Command:
+    """The archive to read: an argument, else `SSMD_ARCHIVE`, else ./data; it must exist."""
+    return click.argument(
+        "directory",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        envvar="SSMD_ARCHIVE",
+        default=DEFAULT_DIRECTORY,
+    )(command)
+
+
+def directory_option(command: _Command) -> _Command:
+    """The archive to write: `--dir`, else `SSMD_ARCHIVE`, else ./data."""
+    return click.option(
+        "--dir",
+        "directory",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="SSMD_ARCHIVE",
+        default=DEFAULT_DIRECTORY,
+        show_default=True,
+        help="The archive root (or set SSMD_ARCHIVE).",
+    )(command)
+
+
+def bus_settings(url: str | None, keys: Mapping[str, str] | None = None) -> BusSettings:
+    """The bus of a configuration file, let in as the `NATS_*` variables and its keys say.
+
+    Args:
+        url: Its address; None keeps that of `NATS_URL`.
+        keys: The values of the file's keys of type `transport`, by field.
+
+    Raises:
+        ConfigError: A key's field is none that opens a bus.
+    """
+    settings = from_env()
+    if url is not None:
+        settings = msgspec.structs.replace(settings, url=url)
+    for field in keys or {}:
+        if field not in _CREDENTIALS:
+            message = f"A key of type `transport` has the field {field!r}.{did_you_mean(field, _CREDENTIALS)}"
+            raise ConfigError(message, remedy=f"Use {', '.join(_CREDENTIALS)}.")
+    return msgspec.structs.replace(settings, **(keys or {}))
+
+
+class FeedType(click.ParamType[FeedConfig]):
+    """A feed: a shipped or configured name, or a file."""
+
+    name = "feed"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> FeedConfig:
+        """Load the feed; a wrong file is refused with the place of the fault."""
+        return value if isinstance(value, FeedConfig) else load_feed(str(value))
+
+
+class AddressType(click.ParamType[tuple[str, int]]):
+    """`host:port`; port 0 takes a free one."""
+
+    name = "host:port"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Split it; anything else is refused."""
+        if isinstance(value, tuple):
+            return value
+        host, _, port = str(value).rpartition(":")
+        if not host or not port.isdigit() or int(port) > _LAST_PORT:
+            self.fail(f"{value!r} is not host:port, as in 127.0.0.1:8080.", param, ctx)
+        return host.strip("[]"), int(port)
+
+
+def service_options(command: _Command) -> _Command:
+    """Add what every service understands: where it listens, where it tells others about itself."""
+    command = click.option(
+        "--run-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Where to write a file with pid and addresses while running.",
+    )(command)
+    return click.option(
+        "--listen",
+        type=AddressType(),
+        default="127.0.0.1:0",
+        envvar="SSMD_LISTEN",
+        show_default=True,
+        help="Address of /health, /ready and /metrics; port 0 takes a free one.",
+    )(command)

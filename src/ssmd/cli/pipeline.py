@@ -1,0 +1,203 @@
+"""The whole pipeline on one machine, as child processes that die with us."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import yaml
+
+from ssmd.archive import layout
+from ssmd.bus.embedded import EmbeddedServer
+from ssmd.bus.settings import BusSettings
+from ssmd.bus.streams import Streams
+from ssmd.cli.options import bus_settings
+from ssmd.feeds.archiver import Source
+from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.machine import MachineConfig
+from ssmd.model import subject
+from ssmd.model.errors import Unavailable
+from ssmd.runtime.backoff import delay
+from ssmd.runtime.children import Child
+from ssmd.runtime.clock import Clock
+
+ARCHIVER: Final = "archiver"
+"""Name of the archiver among the services."""
+_READY_S: Final = 60.0
+_END_S: Final = 90.0
+_LOOK_S: Final = 0.25
+
+
+def spool_folder(directory: Path, feed: str) -> Path:
+    """Where the connector of a feed keeps its spool."""
+    return layout.run_folder(directory) / "spool" / feed
+
+
+class Pipeline:
+    """One connector a feed, one archiver, and a bus: embedded unless one is given.
+
+    Attributes:
+        machine: What this machine is to do.
+        run_dir: Where run files and logs lie.
+        addresses: Base URL of each running service's health server, by name.
+        server: The bus that runs here; None when it runs elsewhere.
+    """
+
+    def __init__(
+        self, machine: MachineConfig, feeds: Sequence[FeedConfig], *, clock: Clock
+    ) -> None:
+        self.machine = machine
+        self.run_dir = layout.run_folder(Path(machine.dir))
+        self.addresses: dict[str, str] = {}
+        self._feeds = {f"connector-{feed.name}": feed for feed in feeds}
+        self._clock = clock
+        self.server: EmbeddedServer | None = None
+        self._bus = bus_settings(machine.nats_url)
+        if machine.nats_url is None and "NATS_URL" not in os.environ:
+            self.server = EmbeddedServer(self.run_dir / "nats", clock)
+        self._children: dict[str, Child] = {}
+
+    @property
+    def connectors(self) -> list[str]:
+        """Names of the connectors among the services."""
+        return list(self._feeds)
+
+    @property
+    def bus(self) -> BusSettings:
+        """How to reach the bus; complete once the pipeline started."""
+        return self._bus
+
+    @property
+    def streams(self) -> list[str]:
+        """The stream of each feed."""
+        return [self._stream(feed) for feed in self._feeds.values()]
+
+    def child(self, name: str) -> Child:
+        """The running process of a service."""
+        return self._children[name]
+
+    def log(self, name: str) -> Path:
+        """Where a service writes its log."""
+        return self.run_dir / "logs" / f"{name}.log"
+
+    async def start(self) -> None:
+        """Start the bus, the archiver, the connectors; each is ready before the next.
+
+        Raises:
+            Unavailable: One of them did not become ready.
+        """
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        if self.server is not None:
+            self._bus = msgspec.structs.replace(self._bus, url=await self.server.start())
+        self._write_configuration()
+        for name in (*self.connectors, ARCHIVER):
+            await self.spawn(name)
+
+    async def spawn(self, name: str) -> None:
+        """Start one service and wait until it is ready."""
+        run_file = self.run_dir / f"{name}.json"
+        self.addresses.pop(name, None)
+        child = Child.spawn(name, self._argv(name), log=self.log(name))
+        self._children[name] = child
+        told = await child.ready(run_file, timeout_s=_READY_S, clock=self._clock)
+        if told is not None:
+            self.addresses[name] = told.health
+
+    async def crash(self, name: str) -> None:
+        """Kill a service as hard as the kernel can, and start it again."""
+        await self.kill(name)
+        await self.spawn(name)
+
+    async def kill(self, name: str) -> None:
+        """Kill a service as hard as the kernel can, and leave it dead."""
+        child = self._children[name]
+        child.kill()
+        await child.wait(clock=self._clock)
+
+    async def stop(self, names: Sequence[str]) -> None:
+        """Ask services to drain and end, and wait.
+
+        Raises:
+            Unavailable: One ended with a failure, or did not end.
+        """
+        for name in names:
+            self._children[name].terminate()
+        for name in names:
+            code = await self._children.pop(name).wait(_END_S, clock=self._clock)
+            self.addresses.pop(name, None)
+            if code:
+                message = f"{name} ended with {code}."
+                raise Unavailable(message, remedy=f"Read its log, {self.log(name)}.")
+
+    async def supervise(self, died: Callable[[str, int], None]) -> None:
+        """Start every service again that ends by itself, after a growing pause; never returns.
+
+        Args:
+            died: Told the name and the return code of each that ended.
+        """
+        attempts: dict[str, int] = {}
+        while True:
+            for name, child in list(self._children.items()):
+                if (code := child.returncode) is None:
+                    continue
+                died(name, code)
+                attempts[name] = attempts.get(name, 0) + 1
+                await self._clock.sleep(delay(attempts[name], 0.2, 30.0, 1.0))
+                with contextlib.suppress(Unavailable):
+                    await self.spawn(name)
+            if self.server is not None and not self.server.is_running:
+                died("nats-server", 0)
+                await self.server.restart()
+            await self._clock.sleep(_LOOK_S)
+
+    async def behind(self) -> int:
+        """How many messages of the streams are not archived yet."""
+        missing = 0
+        async with await Streams.connect(self._bus, self._clock) as streams:
+            for stream in self.streams:
+                state = await streams.state(stream)
+                missing += max(0, state.last - await streams.archived_floor(stream))
+        return missing
+
+    async def close(self) -> None:
+        """End everything that still runs, the bus last."""
+        for child in self._children.values():
+            child.terminate()
+        for child in self._children.values():
+            await child.end()
+        self._children.clear()
+        if self.server is not None:
+            await self.server.stop()
+
+    def _argv(self, name: str) -> list[str]:
+        base = [sys.executable, "-m", "ssmd"]
+        common = ["--dir", self.machine.dir, "--run-dir", str(self.run_dir)]
+        if name == ARCHIVER:
+            return [*base, "archiver", "run", "--config", str(self._file(ARCHIVER)), *common]
+        files = ["--feed", str(self._file(name)), "--env", str(self._file("environment"))]
+        return [*base, "connector", "run", *files, *common]
+
+    def _stream(self, feed: FeedConfig) -> str:
+        return subject.stream(self.machine.environment, feed.name, feed.category)
+
+    def _file(self, name: str) -> Path:
+        return self.run_dir / "config" / f"{name}.yaml"
+
+    def _write_configuration(self) -> None:
+        """What each service is told, as files a person can read."""
+        self._file(ARCHIVER).parent.mkdir(parents=True, exist_ok=True)
+        for name, feed in self._feeds.items():
+            self._write(name, feed)
+        url = self._bus.url
+        sources = [
+            Source(stream=self._stream(feed), feed=feed.name) for feed in self._feeds.values()
+        ]
+        self._write("environment", self.machine.environment_config(url))
+        self._write(ARCHIVER, self.machine.archiver_config(sources, url))
+
+    def _write(self, name: str, value: object) -> None:
+        plain = msgspec.to_builtins(value, str_keys=True)
+        self._file(name).write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")

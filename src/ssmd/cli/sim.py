@@ -1,0 +1,70 @@
+"""`ssmd sim run`: a simulated venue."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ssmd import venues
+from ssmd.cli.options import service_options
+from ssmd.cli.output import examples
+from ssmd.runtime import logging, loop
+from ssmd.sim import service
+from ssmd.sim.faults import NAMES
+
+
+@click.group()
+def sim() -> None:
+    """Simulated venues: real sockets, a ledger of every frame said, faults on demand."""
+
+
+@sim.command(
+    epilog=examples(
+        (f"ssmd sim run --venue {venues.names()[0]} --port 9100", "a market of its own"),
+        (f"ssmd sim run --venue {venues.names()[0]} --play capture.jsonl.gz --speed 10", "a tape"),
+        (f"ssmd sim run --venue {venues.names()[0]} --fault close:at=5", "goodbye after 5 s"),
+    )
+)
+@click.option("--venue", type=click.Choice(venues.names()), required=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
+@click.option(
+    "--ledger",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("sim-ledger"),
+    show_default=True,
+    help="Where every frame is written down before it is sent.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--rate", type=click.FloatRange(0), default=100.0, show_default=True, help="Frames/s."
+)
+@click.option("--symbol", "symbols", multiple=True, help="List only these; may be repeated.")
+@click.option(
+    "--play",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A capture to play instead of the generator.",
+)
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME[:key=value,...]",
+    help=f"May be repeated. NAME is one of {', '.join(NAMES)}.",
+)
+@click.option(
+    "--tls-cert",
+    "certificate",
+    help="With its key: speak wss://.",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--tls-key", "key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@service_options
+@click.pass_context
+def run(ctx: click.Context, /, venue: str, **options: Any) -> None:  # noqa: ANN401 - click hands over what it parsed
+    """Speak the venue's side until SIGTERM, writing down every frame before it is sent."""
+    logging.configure()
+    ctx.exit(loop.run(service.run(venue, name=f"sim-{venue}", **options)))

@@ -1,0 +1,225 @@
+"""`ssmd up`: the whole pipeline on this machine, against the real venues."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from ssmd.archive import layout
+from ssmd.cli.init import DEFAULT_FILE
+from ssmd.cli.options import DEFAULT_DIRECTORY
+from ssmd.cli.output import Output, examples, output_options, size
+from ssmd.cli.pipeline import ARCHIVER, Pipeline
+from ssmd.cli.single import Claim
+from ssmd.cli.watch import Reading, Watch, read
+from ssmd.feeds import registry
+from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.machine import FeedChoice, MachineConfig
+from ssmd.model.errors import ConfigError
+from ssmd.runtime import loop, settings
+from ssmd.runtime.clock import Clock, SystemClock, today
+
+_LOOK_S: Final = 1.0
+_MEASURE_S: Final = 3.0
+_DAY_S: Final = 86_400
+_RATIO: Final = 7.0
+"""Raw bytes per stored byte, until the archive's own figure is known: measured on captures."""
+_CATCH_UP_S: Final = 60.0
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run amounted to.
+
+    Attributes:
+        directory: The archive.
+        frames: Frames received since the connectors last started.
+        archived: Envelopes archived since the archiver last started.
+        behind: Messages left on the bus, to be archived by the next run.
+        resume: What to type to go on.
+    """
+
+    directory: str
+    frames: int
+    archived: int
+    behind: int
+    resume: str
+
+
+@click.command(
+    epilog=examples(
+        ("ssmd up", "what ./ssmd.yaml says, or else every shipped feed"),
+        (f"ssmd up --feed {registry.names()[0]} --dir /data", "one feed, into your directory"),
+        ("ssmd up --config ssmd.yaml", "see `ssmd init`"),
+    )
+)
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The ssmd.yaml; default ./ssmd.yaml when it exists and no --feed is given.",
+)
+@click.option("--feed", "feeds", multiple=True, help="A feed's name, or its feed.yaml; repeatable.")
+@click.option("--symbol", "symbols", multiple=True, help="Instead of the feed's own; repeatable.")
+@click.option(
+    "--dir",
+    "directory",
+    envvar="SSMD_ARCHIVE",
+    type=click.Path(file_okay=False),
+    help="The archive root; wins over the file's.  [default: data]",
+)
+@output_options
+def up(
+    config: Path | None,
+    feeds: tuple[str, ...],
+    symbols: tuple[str, ...],
+    directory: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Record until Ctrl-C: sockets, bus and archive on this machine."""
+    output = Output(json=as_json, quiet=quiet)
+    machine = _machine(config, feeds, symbols, directory)
+    loaded = [_feed(choice) for choice in machine.feeds]
+    with Claim(layout.run_folder(Path(machine.dir))) as claim:
+        summary = loop.run(_record(output, machine, loaded, claim, _resume(config, feeds, machine)))
+    output.lines(
+        f"Stopped. {summary.frames} frames received, {summary.archived} envelopes archived, sealed"
+        f" under {summary.directory}"
+        + (f"; {summary.behind} still on the bus, archived next time." if summary.behind else "."),
+        f"Resume:  {summary.resume}",
+        f"Prove:   ssmd verify {summary.directory}",
+    )
+    output.result(summary)
+
+
+def _machine(
+    config: Path | None, feeds: Sequence[str], symbols: tuple[str, ...], directory: str | None
+) -> MachineConfig:
+    """What this machine is to do, from the file and what the options change."""
+    if config is None and not feeds and DEFAULT_FILE.exists():
+        config = DEFAULT_FILE
+    if config is not None:
+        machine = settings.load(config, MachineConfig)
+    else:
+        names = feeds or registry.names()
+        machine = MachineConfig(
+            dir=DEFAULT_DIRECTORY, feeds=tuple(FeedChoice(feed=name) for name in names)
+        )
+    if feeds:
+        chosen = tuple(FeedChoice(feed=name) for name in dict.fromkeys(feeds))
+        machine = msgspec.structs.replace(machine, feeds=chosen)
+    if symbols:
+        if len(machine.feeds) != 1:
+            message = "--symbol needs exactly one --feed."
+            raise ConfigError(message, remedy="Write the symbols of each feed into ssmd.yaml.")
+        choice = msgspec.structs.replace(machine.feeds[0], symbols=symbols)
+        machine = msgspec.structs.replace(machine, feeds=(choice,))
+    return machine if directory is None else msgspec.structs.replace(machine, dir=directory)
+
+
+def _feed(choice: FeedChoice) -> FeedConfig:
+    feed = registry.load_feed(choice.feed)
+    return feed if choice.symbols is None else feed.with_symbols(choice.symbols)
+
+
+def _resume(config: Path | None, feeds: Sequence[str], machine: MachineConfig) -> str:
+    """What to type to go on where this run stops."""
+    words = ["ssmd up"]
+    if config is not None:
+        words.append(f"--config {config}")
+    words += [f"--feed {name}" for name in feeds]
+    return " ".join([*words, f"--dir {machine.dir}"])
+
+
+async def _record(
+    output: Output, machine: MachineConfig, feeds: Sequence[FeedConfig], claim: Claim, resume: str
+) -> Summary:
+    """Start, watch, and drain when asked."""
+    clock = SystemClock()
+    pipeline = Pipeline(machine, feeds, clock=clock)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await pipeline.start()
+        claim.tell(pipeline.bus.url)
+        _announce(output, pipeline, feeds, clock)
+        last = await _watch(output, pipeline, clock, stop)
+        output.note("Stopping: closing connections, publishing and archiving what is under way...")
+        return await _drain(pipeline, clock, last, machine.dir, resume)
+    finally:
+        await pipeline.close()
+
+
+def _announce(
+    output: Output, pipeline: Pipeline, feeds: Sequence[FeedConfig], clock: Clock
+) -> None:
+    """What is recorded, where, and where to look."""
+    day = today(clock)
+    for feed in feeds:
+        output.lines(
+            f"Recording {feed.name}: {len(feed.universe.symbols)} symbols,"
+            f" {', '.join(feed.universe.channels)}, from {feed.endpoint(day)}"
+        )
+    output.lines(
+        f"Archive:  {pipeline.machine.dir}",
+        f"Bus:      {pipeline.bus.url}",
+        *(f"Metrics:  {url}/metrics  ({name})" for name, url in pipeline.addresses.items()),
+        f"Logs:     {pipeline.run_dir / 'logs'}",
+    )
+
+
+async def _watch(output: Output, pipeline: Pipeline, clock: Clock, stop: asyncio.Event) -> Reading:
+    """Show what happens until asked to stop; restart what dies."""
+    guard = asyncio.create_task(
+        pipeline.supervise(lambda name, code: output.note(f"{name} ended with {code}; restarting."))
+    )
+    started = clock.mono()
+    estimated = False
+    try:
+        with Watch(output, lambda: "recording", line_s=60.0) as watch:
+            while True:
+                reading = await read(pipeline.addresses, clock)
+                watch.show(reading)
+                if not estimated and reading.mono - started >= _MEASURE_S:
+                    estimated = True
+                    output.lines(_estimate(reading, reading.mono - started))
+                if guard.done():
+                    guard.result()
+                if stop.is_set():
+                    return reading
+                with_timeout = asyncio.wait_for(stop.wait(), _LOOK_S)
+                try:
+                    await with_timeout
+                except TimeoutError:
+                    continue
+    finally:
+        guard.cancel()
+        await asyncio.gather(guard, return_exceptions=True)
+
+
+def _estimate(reading: Reading, seconds: float) -> str:
+    """How much disk a day will take, from the first seconds."""
+    if not reading.received_bytes:
+        return "Volume:   nothing received yet, so no estimate; see `ssmd data ls` later."
+    per_day = reading.received_bytes / seconds * _DAY_S / _RATIO
+    return f"Volume:   about {size(per_day)} a day on disk, from the first {seconds:.0f} s."
+
+
+async def _drain(
+    pipeline: Pipeline, clock: Clock, last: Reading, directory: str, resume: str
+) -> Summary:
+    """Close connections, archive what is under way, seal."""
+    await pipeline.stop(pipeline.connectors)
+    deadline = clock.mono() + _CATCH_UP_S
+    while (behind := await pipeline.behind()) and clock.mono() < deadline:
+        await clock.sleep(0.1)
+    archived = (await read(pipeline.addresses, clock)).archived
+    await pipeline.stop([ARCHIVER])
+    return Summary(
+        directory=directory, frames=last.frames, archived=archived, behind=behind, resume=resume
+    )
