@@ -1,0 +1,1 @@
+"""WHERE IT RESTS: raw segments, their manifests, and the proof that they are complete."""

@@ -1,0 +1,38 @@
+"""What lies in an archive's raw folder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ssmd.archive import layout
+from ssmd.archive.layout import Kind, Place
+
+
+def walk(root: Path, feed: str | None = None) -> Iterator[tuple[Place, Kind]]:
+    """Every file of the raw folder, by path; files that are none of ours are passed over."""
+    for name in names(root, layout.RAW if feed is None else layout.feed_folder(feed)):
+        known = layout.parse(name)
+        if known is not None:
+            yield known
+
+
+def names(root: Path, under: str) -> Iterator[str]:
+    """Names of all files under a folder, relative to the root, sorted."""
+    try:
+        entries = sorted(os.scandir(root / under), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        name = f"{under}/{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from names(root, name)
+        else:
+            yield name
+
+
+def clean(root: Path, writer: str) -> None:
+    """Remove what a writer's unfinished writes left: only its own process may call this."""
+    for under in (layout.RAW, layout.WRITERS):
+        for name in names(root, under):
+            if writer in name and layout.is_temporary(name):
+                (root / name).unlink()

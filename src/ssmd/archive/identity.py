@@ -1,0 +1,77 @@
+"""An archive's own id: part of every writer's name, so that two archives can share a bucket."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ssmd.archive import durable, layout
+from ssmd.archive.manifest import FORMAT
+from ssmd.model.errors import ConfigError, Damaged
+from ssmd.runtime.identity import entropy
+
+_DIGITS: Final = 8
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What an archive says of itself.
+
+    Attributes:
+        format: Version of the archive's format.
+        id: 8 hexadecimal digits.
+        created_at: When it was begun, ns since the Unix epoch.
+    """
+
+    format: int
+    id: str
+    created_at: int
+
+
+def read(root: Path) -> Identity | None:
+    """The id of an archive; None when there is none here.
+
+    Raises:
+        Damaged: The file is not what was written.
+    """
+    try:
+        content = (root / layout.IDENTITY).read_bytes()
+        return msgspec.json.decode(content, type=Identity)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        message = f"{root / layout.IDENTITY} is not what was written: {error}."
+        raise Damaged(
+            message, remedy="Restore it: the id also ends the names in `writers/`."
+        ) from error
+
+
+def ensure(root: Path, ts: int) -> Identity:
+    """The id of an archive, made at `ts` when there is none; two makers agree on one.
+
+    Raises:
+        ConfigError: The path cannot hold an archive.
+        Damaged: The file is not what was written.
+    """
+    known = read(root) if root.is_dir() else None
+    if known is not None:
+        return known
+    made = Identity(FORMAT, f"{entropy():x}".zfill(_DIGITS)[-_DIGITS:], ts)
+    try:
+        durable.make_folder(root.absolute())
+    except (FileExistsError, NotADirectoryError) as error:
+        message = f"{root} is not a directory."
+        raise ConfigError(message, remedy="Name the directory of the archive.") from error
+    path = root / layout.IDENTITY
+    temporary = path.with_name(f".{made.id}.tmp")
+    durable.write(temporary, msgspec.json.encode(made) + b"\n")
+    try:
+        os.link(temporary, path)  # refuses to replace what another maker wrote
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    durable.sync_directory(root)
+    found = read(root)
+    assert found is not None  # noqa: S101 - just written
+    return found

@@ -1,0 +1,158 @@
+"""Where everything lies in an archive: the only builder and parser of paths. Pure.
+
+```
+D/archive.json                                                    the archive's own id
+D/writers/<writer>.json                                           head of a writer's chain
+D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.jsonl.zst.open     a segment being written
+D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.jsonl.zst          a sealed segment
+D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.manifest.json      what a sealed segment holds
+D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.damaged            a broken segment, as found
+D/.run/archive-<writer>.lock                                      who writes as this writer now
+```
+Slot and date are those of `ts_recv`, UTC, clock-aligned from midnight. Names are relative to the
+root and use `/`, as they stand in manifests and reports.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from ssmd.model.timestamp import SECOND_NS
+
+RAW: Final = "raw"
+"""The folder of raw segments."""
+WRITERS: Final = "writers"
+"""The folder of chain heads."""
+IDENTITY: Final = "archive.json"
+"""The file that holds the archive's id."""
+
+Kind = Literal["open", "sealed", "manifest", "damaged"]
+"""What a file of the raw folder is; `damaged` is an open segment as a recovery met it, kept."""
+
+_SUFFIXES: Final[dict[Kind, str]] = {
+    "open": ".jsonl.zst.open",
+    "sealed": ".jsonl.zst",
+    "manifest": ".manifest.json",
+    "damaged": ".damaged",
+}
+KINDS: Final = tuple(_SUFFIXES)
+"""Every kind of file a segment can have."""
+_NAME: Final = re.compile(
+    r"raw/feed=([^/]+)/date=(\d{4}-\d\d-\d\d)/(\d{4})-(.+)-(\d+)"
+    r"(\.jsonl\.zst\.open|\.jsonl\.zst|\.manifest\.json|\.damaged)"
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+DAY_NS: Final = 86_400 * SECOND_NS
+"""A day in ns."""
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """Which segment: everything its file names say.
+
+    Attributes:
+        feed: The feed's name.
+        date: `YYYY-MM-DD` of the slot, UTC.
+        time: `HHMM` at which the slot begins, UTC.
+        writer: Who wrote it.
+        index: The `k` that tells apart the segments of one slot.
+    """
+
+    feed: str
+    date: str
+    time: str
+    writer: str
+    index: int
+
+    def name(self, kind: Kind = "sealed") -> str:
+        """The name of one of its files, relative to the root."""
+        folder = date_folder(self.feed, self.date)
+        return f"{folder}/{self.time}-{self.writer}-{self.index}{_SUFFIXES[kind]}"
+
+
+def parse(name: str) -> tuple[Place, Kind] | None:
+    """What a file of the raw folder is; None when it is none of ours."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    feed, date, time, writer, index, suffix = match.groups()
+    kind = next(kind for kind, known in _SUFFIXES.items() if known == suffix)
+    return Place(unquote(feed), date, time, writer, int(index)), kind
+
+
+def slot(ts: int, interval_s: int) -> int:
+    """Start of the slot that holds a time, ns; slots are aligned to midnight UTC.
+
+    Args:
+        ts: ns since the Unix epoch, UTC.
+        interval_s: Length of a slot in seconds; the last slot of a day may be shorter.
+    """
+    day = ts - ts % DAY_NS
+    return day + (ts - day) // (interval_s * SECOND_NS) * (interval_s * SECOND_NS)
+
+
+def slot_end(start: int, interval_s: int) -> int:
+    """When the slot that begins at `start` is over, ns."""
+    day = start - start % DAY_NS
+    return min(start + interval_s * SECOND_NS, day + DAY_NS)
+
+
+def place(feed: str, start: int, writer: str, index: int) -> Place:
+    """Where a segment of the slot that begins at `start` lies."""
+    moment = _EPOCH + timedelta(seconds=start // SECOND_NS)
+    return Place(feed, f"{moment:%Y-%m-%d}", f"{moment:%H%M}", writer, index)
+
+
+def start(place: Place) -> int:
+    """When the slot of a segment begins, ns, as far as its name tells: to the minute."""
+    moment = datetime.strptime(f"{place.date} {place.time} +0000", "%Y-%m-%d %H%M %z")
+    return int(moment.timestamp()) * SECOND_NS
+
+
+def writer(stream: str, identity: str) -> str:
+    """Name of whoever writes a stream into the archive with this id."""
+    return f"{_quoted(stream)}-{identity}"
+
+
+def feed_folder(feed: str) -> str:
+    """The folder of a feed's raw segments, relative to the root."""
+    return f"{RAW}/feed={_quoted(feed)}"
+
+
+def date_folder(feed: str, date: str) -> str:
+    """The folder of a feed's raw segments of one day, relative to the root."""
+    return f"{feed_folder(feed)}/date={date}"
+
+
+def head(writer: str) -> str:
+    """The file of a writer's chain head, relative to the root."""
+    return f"{WRITERS}/{writer}.json"
+
+
+def temporary(path: Path) -> Path:
+    """Where the next version of a file is written before it takes its place."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file is the unfinished next version of another."""
+    base = name.rpartition("/")[2]
+    return base.startswith(".") and base.endswith(".tmp")
+
+
+def lock(root: Path, writer: str) -> Path:
+    """The file that says who writes as this writer now."""
+    return run_folder(root) / f"archive-{writer}.lock"
+
+
+def run_folder(root: Path) -> Path:
+    """Where bus, spool, logs and run files of this machine lie."""
+    return root / ".run"
+
+
+def _quoted(text: str) -> str:
+    """One path component, whatever the text is."""
+    return quote(text, safe="").replace("~", "%7E").replace(".", "%2E")

@@ -1,0 +1,121 @@
+"""Reading envelopes back, with where each one rests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from ssmd.archive import files, layout, line
+from ssmd.archive.frames import Frames
+from ssmd.archive.layout import Kind, Place
+from ssmd.model.envelope import Envelope
+from ssmd.model.errors import ConfigError, Damaged
+from ssmd.model.timestamp import SECOND_NS
+
+
+class Line(msgspec.Struct, frozen=True):
+    """An envelope and where it rests.
+
+    Attributes:
+        envelope: What was recorded, byte for byte.
+        file: Name of the segment, relative to the root.
+        number: Line of the decompressed file, from 1.
+    """
+
+    envelope: Envelope
+    file: str
+    number: int
+
+
+def read(
+    root: Path,
+    feed: str | None = None,
+    type: str | None = None,  # noqa: A002 - the word for it
+    symbol: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    connection: str | None = None,
+) -> Iterator[Line]:
+    """Envelopes of an archive, sealed segments and open ones up to their last commit.
+
+    Segments come by feed, then by time; lines as they were written. Memory does not grow with
+    the archive.
+
+    Args:
+        root: The archive.
+        feed: Only this feed.
+        type: Only this message type.
+        symbol: Only messages that speak of this symbol.
+        since: Only `ts_recv` from here on, ns; envelopes without one are then left out.
+        until: Only `ts_recv` before this, ns.
+        connection: Only this connection.
+
+    Raises:
+        ConfigError: There is no archive at `root`.
+        Damaged: A sealed segment cannot be read to its end.
+    """
+    if not root.is_dir():
+        message = f"There is no archive at {root}."
+        raise ConfigError(message, remedy="Name the directory of the archive.")
+    for place, kind in segments(root, feed):
+        if not _may_hold(place, since, until):
+            continue
+        for found in read_segment(root, place, kind):
+            envelope = found.envelope
+            if (
+                (type is None or envelope.type == type)
+                and (symbol is None or symbol in envelope.symbols)
+                and (connection is None or envelope.connection == connection)
+                and _within(envelope.ts_recv, since, until)
+            ):
+                yield found
+
+
+def segments(root: Path, feed: str | None = None) -> list[tuple[Place, Kind]]:
+    """Every segment, sealed or open, by feed and time."""
+    found: dict[Place, Kind] = {
+        place: kind for place, kind in files.walk(root, feed) if kind == "open"
+    }
+    found.update({place: kind for place, kind in files.walk(root, feed) if kind == "sealed"})
+    return sorted(found.items())
+
+
+def read_segment(root: Path, place: Place, kind: Kind) -> Iterator[Line]:
+    """The envelopes of one segment.
+
+    Raises:
+        Damaged: It is sealed and cannot be read to its end.
+    """
+    name = place.name(kind)
+    path = root / name
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        if kind != "open":
+            raise
+        name = place.name()  # sealed since it was listed
+        file = (root / name).open("rb")
+    with file:
+        frames = Frames(file)
+        for number, text in enumerate(frames.lines(), 1):
+            envelope = line.decode(text, place.feed)
+            if envelope.type != line.COMMIT:
+                yield Line(envelope, name, number)
+        if kind == "sealed" and (frames.damage or frames.torn):
+            message = f"{name} cannot be read to its end: {frames.damage or 'it is cut off'}."
+            raise Damaged(message, remedy="Run `ssmd verify` to see what is missing.")
+
+
+def _may_hold(place: Place, since: int | None, until: int | None) -> bool:
+    """Whether a segment's slot can hold times in a range; its length is not known here."""
+    begin = layout.start(place)
+    day_end = begin - begin % layout.DAY_NS + layout.DAY_NS
+    return (until is None or begin < until) and (since is None or day_end + SECOND_NS > since)
+
+
+def _within(ts: int | None, since: int | None, until: int | None) -> bool:
+    if since is None and until is None:
+        return True
+    if ts is None:
+        return False
+    return (since is None or ts >= since) and (until is None or ts < until)

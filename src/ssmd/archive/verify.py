@@ -1,0 +1,248 @@
+"""Re-prove an archive from its files alone: digests, chains, and every ordinal."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from ssmd.archive import files, identity, layout, manifest
+from ssmd.archive.conservation import Connection, Problem
+from ssmd.archive.layout import Kind, Place
+from ssmd.archive.manifest import Manifest
+from ssmd.archive.proof import Known, concerned, prove_chain
+from ssmd.archive.scan import scan
+from ssmd.archive.union import Union
+from ssmd.model.errors import ConfigError, Damaged
+
+GRACE_S: Final = 60.0
+"""How long what a closed connection still owes may be on its way, in seconds."""
+
+Progress = Callable[[int, int], None]
+"""Told the bytes done, and the bytes there are."""
+
+
+class OpenSegment(msgspec.Struct, frozen=True):
+    """A segment that is being written, or that a crash left open.
+
+    Attributes:
+        name: Its name, relative to the root.
+        lines: Envelopes in it, up to its last commit.
+        bytes: Size of the file.
+    """
+
+    name: str
+    lines: int
+    bytes: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What an archive proves.
+
+    Attributes:
+        ok: Whether nothing is wrong.
+        problems: What is wrong.
+        connections: Every connection, by id.
+        segments: Sealed segments whose bytes were proved.
+        lines: Envelopes in them, and in open segments.
+        bytes_proved: Size of the segments whose digest and contents were proved, in bytes.
+        manifest_proved: Size of the segments that are gone or broken and known by their manifest
+            only, in bytes.
+        manifest_lines: Envelopes in those.
+        missing: Frames that are neither archived, nor known by a manifest, nor declared lost.
+        open_segments: Segments not sealed yet.
+        damaged_files: What recoveries kept as they found it.
+        frames: Frames archived in full, over all connections.
+        declared_lost: Frames declared lost.
+        overlap: Frames received while their predecessor was still open.
+        duplicates: Deliveries the writers dropped, as their manifests tell.
+        gaps: What venues lost, as records tell.
+    """
+
+    ok: bool
+    problems: list[Problem]
+    connections: list[Connection]
+    segments: int
+    lines: int
+    bytes_proved: int
+    manifest_proved: int
+    manifest_lines: int
+    missing: int
+    open_segments: list[OpenSegment]
+    damaged_files: list[str]
+    frames: int
+    declared_lost: int
+    overlap: int
+    duplicates: int
+    gaps: int
+
+
+def verify(root: Path, progress: Progress | None = None) -> Report:
+    """Prove what an archive holds.
+
+    Reads every byte once, in constant memory per segment.
+
+    Raises:
+        ConfigError: There is no archive at `root`.
+        Damaged: The archive was written by a newer program.
+    """
+    if not (root / layout.RAW).is_dir() and not (root / layout.IDENTITY).exists():
+        message = f"There is no archive at {root}."
+        raise ConfigError(message, remedy="Name the directory that holds `raw/`.")
+    return _Verification(root, progress or (lambda _done, _total: None)).run()
+
+
+class _Verification:
+    """One run over an archive."""
+
+    def __init__(self, root: Path, progress: Progress) -> None:
+        self._root = root
+        self._progress = progress
+        self._done = 0
+        self._total = 0
+        self._problems: list[Problem] = []
+        self._chains: dict[str, list[Known]] = {}
+        self._union = Union()
+        self._open: list[OpenSegment] = []
+        self._segments = self._lines = self._bytes = 0
+        self._manifest_bytes = self._manifest_lines = 0
+        self._duplicates = self._gaps = 0
+
+    def run(self) -> Report:
+        """Everything, in the order that lets one pass suffice."""
+        places: dict[Place, set[Kind]] = {}
+        for place, kind in files.walk(self._root):
+            places.setdefault(place, set()).add(kind)
+        self._total = sum(
+            self._size(place.name(kind))
+            for place, kinds in places.items()
+            for kind in kinds & {"sealed", "open"}
+        )
+        for place in sorted(places):
+            if "manifest" in places[place]:
+                self._prove_manifest(place, places[place])
+            elif "open" in places[place]:
+                self._take_open(place)
+            elif "sealed" in places[place]:
+                self._without_manifest(place)
+        self._prove_chains()
+        began = identity.read(self._root)
+        connections, problems = self._union.judge(
+            began=began.created_at if began else None, grace_s=GRACE_S
+        )
+        problems = self._problems + problems
+        return Report(
+            ok=not problems,
+            problems=problems,
+            connections=connections,
+            segments=self._segments,
+            lines=self._lines,
+            bytes_proved=self._bytes,
+            manifest_proved=self._manifest_bytes,
+            manifest_lines=self._manifest_lines,
+            missing=sum(each.holes for each in connections if each.state != "open"),
+            open_segments=self._open,
+            damaged_files=[p.name("damaged") for p in sorted(places) if "damaged" in places[p]],
+            frames=sum(each.archived for each in connections),
+            declared_lost=sum(each.declared_lost for each in connections),
+            overlap=sum(each.overlap for each in connections),
+            duplicates=self._duplicates,
+            gaps=self._gaps,
+        )
+
+    def _prove_manifest(self, place: Place, kinds: set[Kind]) -> None:
+        """A manifest, and the segment it speaks of."""
+        name = place.name("manifest")
+        content = (self._root / name).read_bytes()
+        try:
+            known = manifest.decode(content, name)
+        except Damaged as error:
+            self._problems.append(Problem(kind="manifest", message=error.message, file=name))
+            if "sealed" in kinds:
+                self._without_manifest(place)
+            return
+        link = manifest.link(known, content)
+        self._chains.setdefault(place.writer, []).append(
+            Known(file=name, link=link, previous=known.previous)
+        )
+        self._duplicates += known.duplicates
+        self._gaps += len(known.contents.gaps)
+        if (known.name, known.writer, known.feed) != (place.name(), place.writer, place.feed):
+            text = f"it is the manifest of {known.name}."
+            self._problems += concerned("misplaced", name, text, known.contents.connections)
+        kind: Kind = "sealed" if "sealed" in kinds else "open"
+        reason = self._prove_bytes(place, kind, known) if kind in kinds else "it is gone."
+        if reason is None:
+            self._segments += 1
+            self._bytes += known.bytes
+            self._lines += known.contents.lines
+        else:
+            self._problems += concerned("segment", place.name(), reason, known.contents.connections)
+            self._manifest_bytes += known.bytes
+            self._manifest_lines += known.contents.lines
+        self._problems += self._union.add(place, known.contents)
+
+    def _prove_bytes(self, place: Place, kind: Kind, known: Manifest) -> str | None:
+        """Why the bytes of a segment are not those its manifest tells of; None when they are."""
+        name = place.name(kind)
+        found = scan(self._root / name, place.feed, self._union.watch)
+        self._advance(name)
+        if found.bytes != known.bytes:
+            return f"it has {found.bytes} bytes; its manifest tells of {known.bytes}."
+        if found.sha256 != known.sha256:
+            return "its digest is not the one in its manifest: its bytes were changed."
+        if found.fault is not None:
+            return f"it cannot be read: {found.fault}."
+        if found.tally.twice:
+            return f"it holds {found.tally.twice[0].message_id} twice."
+        if found.tally.contents() != known.contents:
+            return "its lines are not those its manifest tells of."
+        return None
+
+    def _take_open(self, place: Place) -> None:
+        """A segment that is not sealed: what can be read counts, a torn tail is no fault."""
+        name = place.name("open")
+        found = scan(self._root / name, place.feed, self._union.watch)
+        self._advance(name)
+        contents = found.tally.contents()
+        self._open.append(OpenSegment(name, contents.lines, found.bytes))
+        self._lines += contents.lines
+        self._gaps += len(contents.gaps)
+        self._problems += self._union.add(place, contents, is_open=True)
+
+    def _without_manifest(self, place: Place) -> None:
+        """A sealed segment that nothing vouches for."""
+        name = place.name()
+        found = scan(self._root / name, place.feed, self._union.watch)
+        self._advance(name)
+        contents = found.tally.contents()
+        self._problems += concerned(
+            "manifest", place.name("manifest"), "it is gone.", contents.connections
+        )
+        self._problems += self._union.add(place, contents)
+
+    def _prove_chains(self) -> None:
+        writers = set(self._chains)
+        writers |= {
+            name.rpartition("/")[2].removesuffix(".json")
+            for name in files.names(self._root, layout.WRITERS)
+            if not layout.is_temporary(name)
+        }
+        for writer in sorted(writers):
+            name = layout.head(writer)
+            try:
+                head = manifest.read_head(self._root, writer)
+            except Damaged as error:
+                self._problems.append(Problem(kind="head", message=error.message, file=name))
+                continue
+            self._problems += prove_chain(writer, name, self._chains.get(writer, ()), head)
+
+    def _size(self, name: str) -> int:
+        try:
+            return (self._root / name).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _advance(self, name: str) -> None:
+        self._done += self._size(name)
+        self._progress(min(self._done, self._total), self._total)
