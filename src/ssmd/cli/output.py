@@ -26,7 +26,6 @@ class Output:
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.json = json
         self.quiet = quiet
-        self.console = Console(highlight=False, soft_wrap=True)
         self.progress_console = Console(stderr=True, highlight=False)
 
     @property
