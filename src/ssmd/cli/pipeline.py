@@ -73,7 +73,16 @@ class Pipeline:
     @property
     def streams(self) -> list[str]:
         """The stream of each feed."""
-        return [self._stream(feed) for feed in self._feeds.values()]
+        return list(self.prefixes)
+
+    @property
+    def prefixes(self) -> dict[str, str]:
+        """The prefix of the subjects of each stream."""
+        environment = self.machine.environment
+        return {
+            self._stream(feed): subject.prefix(environment, feed.name, feed.category)
+            for feed in self._feeds.values()
+        }
 
     def child(self, name: str) -> Child:
         """The running process of a service."""

@@ -12,6 +12,7 @@ from ssmd import __version__
 from ssmd.cli.output import Output, examples
 from ssmd.model.errors import SsmdError
 from ssmd.runtime import logging
+from ssmd.runtime.unknown import did_you_mean
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "demo": "ssmd.cli.demo:demo",
@@ -45,6 +46,15 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; a misspelt one is answered with the nearest."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = did_you_mean(args[0], _COMMANDS)
+            ctx.fail(f"No such command {args[0]!r}.{near} See `ssmd --help`.")
+        return super().resolve_command(ctx, args)
 
 
 @click.group(

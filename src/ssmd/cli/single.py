@@ -12,11 +12,23 @@ from ssmd.bus.settings import BusSettings
 from ssmd.model.errors import Busy
 
 
-class _Owner(msgspec.Struct, frozen=True):
-    """Who holds a directory."""
+class Owner(msgspec.Struct, frozen=True):
+    """Who holds a directory, and what is recorded there.
+
+    Attributes:
+        pid: The process.
+        bus: Address of its bus; empty until it is known.
+        streams: The prefix of the subjects of every stream recorded, by stream.
+    """
 
     pid: int
-    bus: str
+    bus: str = ""
+    streams: dict[str, str] = {}
+
+    @property
+    def settings(self) -> BusSettings:
+        """How to reach its bus."""
+        return BusSettings(url=self.bus)
 
 
 class Claim:
@@ -36,7 +48,7 @@ class Claim:
             pid = owner.pid if owner else "?"
             message = f"{self._path.parent.parent} is in use: `ssmd up` runs there as pid {pid}."
             raise Busy(message, remedy="Stop that one, or give another --dir.") from error
-        self.tell("")
+        self.tell(Owner(os.getpid()))
         return self
 
     def __exit__(
@@ -48,24 +60,38 @@ class Claim:
         os.ftruncate(self._file, 0)
         os.close(self._file)
 
-    def tell(self, bus: str) -> None:
-        """Tell other processes of this machine where the bus is."""
+    def tell(self, owner: Owner) -> None:
+        """Tell other processes of this machine what is recorded here, and on which bus."""
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, msgspec.json.encode(_Owner(os.getpid(), bus)), 0)
+        os.pwrite(self._file, msgspec.json.encode(owner), 0)
 
 
-def bus_of(run_dir: Path) -> BusSettings | None:
-    """The bus of whoever runs here; None when nobody does."""
-    owner = _read(_path(run_dir))
-    return BusSettings(url=owner.bus) if owner and owner.bus else None
+def owner_of(run_dir: Path) -> Owner | None:
+    """Whoever records here and has a bus; None when nobody does."""
+    path = _path(run_dir)
+    owner = _read(path)
+    return owner if owner and owner.bus and _is_held(path) else None
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a live process holds the claim: what a killed one wrote is of no use."""
+    file = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(file)
 
 
 def _path(run_dir: Path) -> Path:
     return run_dir / "up.lock"
 
 
-def _read(path: Path) -> _Owner | None:
+def _read(path: Path) -> Owner | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Owner)
+        return msgspec.json.decode(path.read_bytes(), type=Owner)
     except (OSError, msgspec.DecodeError):
         return None

@@ -1,7 +1,10 @@
 """`ssmd tail`: live messages."""
 
+import asyncio
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -10,32 +13,37 @@ from ssmd.bus import reader
 from ssmd.bus.settings import BusSettings, from_env
 from ssmd.cli.options import FeedType, directory_option
 from ssmd.cli.output import examples
-from ssmd.cli.single import bus_of
+from ssmd.cli.single import owner_of
+from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
 from ssmd.model import subject
 from ssmd.model.envelope import Envelope
+from ssmd.model.errors import ConfigError, SsmdError
 from ssmd.model.timestamp import format_rfc3339
 from ssmd.runtime import loop
 from ssmd.runtime.clock import SystemClock
 
+_AHEAD: Final = 1000
+"""Most messages waiting to be printed: a slow terminal slows the reading, not the recording."""
+
 
 @click.command(
     epilog=examples(
-        ("ssmd tail --feed FEED", "what `ssmd up` records, as it comes"),
-        ("ssmd tail --feed FEED --type trade --count 10 --json", "ten trades, a line each"),
-        ("NATS_URL=nats://10.0.0.5 ssmd tail --feed FEED --environment prod", "of a cluster"),
+        ("ssmd tail", "what `ssmd up` records, as it comes"),
+        ("ssmd tail --type trade --count 10 --json", "ten trades, a line each"),
+        (f"NATS_URL=nats://10.0.0.5 ssmd tail --feed {registry.names()[0]} --environment prod", ""),
     )
 )
-@click.option("--feed", type=FeedType(), required=True, help="A feed's name, or its feed.yaml.")
+@click.option("--feed", type=FeedType(), help="Only this feed; needed where no `ssmd up` runs.")
 @click.option("--type", "kind", default="*", help="Only this message type.")
 @click.option("--symbol", help="Only this symbol, as the venue writes it.")
-@click.option("--environment", default="local", show_default=True)
+@click.option("--environment", default="local", show_default=True, help="With --feed and NATS_URL.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @directory_option
 def tail(
     *,
-    feed: FeedConfig,
+    feed: FeedConfig | None,
     kind: str,
     symbol: str | None,
     environment: str,
@@ -44,29 +52,57 @@ def tail(
     as_json: bool,
 ) -> None:
     """Show live messages until Ctrl-C, from the bus of `ssmd up` or of NATS_URL."""
-    settings = bus_of(layout.run_folder(directory)) or from_env()
-    prefix = subject.prefix(environment, feed.name, feed.category)
+    settings, streams = _streams(directory, feed, environment)
     token = "*" if symbol is None else subject.token(symbol)
-    loop.run(
-        _follow(
-            settings,
-            subject.stream(environment, feed.name, feed.category),
-            f"{prefix}.json.{kind}.{token}",
-            count,
-            as_json=as_json,
-        )
-    )
+    wanted = {stream: f"{prefix}.json.{kind}.{token}" for stream, prefix in streams.items()}
+    try:
+        loop.run(_follow(settings, wanted, count, as_json=as_json))
+    except* SsmdError as group:
+        first = group.exceptions[0]
+        raise first from None
+
+
+def _streams(
+    directory: Path, feed: FeedConfig | None, environment: str
+) -> tuple[BusSettings, dict[str, str]]:
+    """Where to look: a bus, and the prefix of each stream's subjects."""
+    owner = owner_of(layout.run_folder(directory))
+    if feed is None:
+        if owner is None:
+            message = f"Nothing is being recorded in {directory}."
+            remedy = "Start `ssmd up`, name its --dir, or give --feed and NATS_URL."
+            raise ConfigError(message, remedy=remedy)
+        return owner.settings, owner.streams
+    if owner is None:
+        named = feed.name, feed.category
+        prefixes = {subject.stream(environment, *named): subject.prefix(environment, *named)}
+        return from_env(), prefixes
+    matching = {s: p for s, p in owner.streams.items() if feed.name in p.split(".")}
+    if not matching:
+        message = f"The feed {feed.name!r} is not being recorded in {directory}."
+        raise ConfigError(message, remedy="Leave --feed out to see what is.")
+    return owner.settings, matching
 
 
 async def _follow(
-    settings: BusSettings, stream: str, wanted: str, count: int | None, *, as_json: bool
+    settings: BusSettings, wanted: Mapping[str, str], count: int | None, *, as_json: bool
 ) -> None:
-    seen = 0
-    async for envelope in reader.tail(settings, SystemClock(), stream, wanted):
-        click.echo(_json(envelope) if as_json else _line(envelope))
-        seen += 1
-        if seen == count:
-            return
+    """Print from all streams at once, each message as it comes."""
+    found: asyncio.Queue[Envelope] = asyncio.Queue(_AHEAD)
+
+    async def listen(stream: str, filter_: str) -> None:
+        async for envelope in reader.tail(settings, SystemClock(), stream, filter_):
+            await found.put(envelope)
+
+    async with asyncio.TaskGroup() as group:
+        listeners = [group.create_task(listen(*item)) for item in wanted.items()]
+        seen = 0
+        while count is None or seen < count:
+            envelope = await found.get()
+            click.echo(_json(envelope) if as_json else _line(envelope))
+            seen += 1
+        for each in listeners:
+            each.cancel()
 
 
 def _line(envelope: Envelope) -> str:

@@ -1,6 +1,7 @@
 """`ssmd up`: the whole pipeline on this machine, against the real venues."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from ssmd.cli.init import DEFAULT_FILE
 from ssmd.cli.options import DEFAULT_DIRECTORY
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.pipeline import ARCHIVER, Pipeline
-from ssmd.cli.single import Claim
+from ssmd.cli.single import Claim, Owner
 from ssmd.cli.watch import Reading, Watch, read
 from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
@@ -146,7 +147,7 @@ async def _record(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         await pipeline.start()
-        claim.tell(pipeline.bus.url)
+        claim.tell(Owner(os.getpid(), pipeline.bus.url, pipeline.prefixes))
         _announce(output, pipeline, feeds, clock)
         last = await _watch(output, pipeline, clock, stop)
         output.note("Stopping: closing connections, publishing and archiving what is under way...")
