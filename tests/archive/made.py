@@ -151,7 +151,7 @@ def archive(root: Path, clock: ManualClock | None = None, **settings: object) ->
 
 def record(root: Path, envelopes: Sequence[Envelope], commits: int = 4, **settings: object) -> None:
     """Write, in several commits, an archive that is sealed in the end."""
-    made = archive(root, **settings)
+    made = archive(root, None, **settings)
     deliveries = sent(envelopes)
     size = -(-len(deliveries) // commits)
     for at in range(0, len(deliveries), size):

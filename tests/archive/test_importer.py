@@ -48,23 +48,23 @@ class Echo:
     def receive(self, frame: Frame) -> Sequence[Event]:
         word, _, rest = frame.payload.decode().partition(" ")
         self._heard += 1
-        match word:
-            case "hello" if self._heard > 1:
-                return [Reconnect("discontinuity"), Control("status")]
-            case "hello":
-                return [Control("status")]
-            case "trade":
-                return [Data("trade", ("A", "B"), sequence=self._heard, ts_event=int(rest or 0) or None)]
-            case "split":
-                return [Data("book", payload=b"split "), Data("book", payload=rest.encode())]
-            case "gap":
-                return [Data("book"), Gap("book", ("A",), "checksum", 1, 2), Repaired("book", ("A",), "snapshot")]
-            case "nothing":
-                return []
-            case "deep":
-                raise RecursionError
-            case _:
-                return [Unread("malformed")]
+        if word == "deep":
+            raise RecursionError
+        again = [Reconnect("discontinuity")] if self._heard > 1 else []
+        answers: dict[str, Sequence[Event]] = {
+            "hello": [*again, Control("status")],
+            "trade": [
+                Data("trade", ("A", "B"), self._heard, int(rest) if rest.isdigit() else None)
+            ],
+            "split": [Data("book", payload=b"split "), Data("book", payload=rest.encode())],
+            "gap": [
+                Data("book"),
+                Gap("book", ("A",), "checksum", 1, 2),
+                Repaired("book", ("A",), "snapshot"),
+            ],
+            "nothing": [],
+        }
+        return answers.get(word, [Unread("malformed")])
 
 
 VENUE = Venue(

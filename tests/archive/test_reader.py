@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ssmd.archive import listing, reader
+from ssmd.archive import layout, listing, reader
 from ssmd.model.errors import ConfigError, Damaged
 from ssmd.model.timestamp import SECOND_NS
 from tests.archive.made import START, Talk, archive, record, sent
@@ -41,7 +41,7 @@ def test_every_filter_narrows(talks: tuple[Talk, Talk], tmp_path: Path) -> None:
 def test_a_line_is_found_where_it_is_said_to_be(talks: tuple[Talk, Talk], tmp_path: Path) -> None:
     """Row to frame: the location leads back to the very line."""
     for line in reader.read(tmp_path, "kraken"):
-        place = reader.layout.parse(line.file)
+        place = layout.parse(line.file)
         assert place is not None
         again = [each for each in reader.read_segment(tmp_path, *place) if each == line]
         assert again == [line]
@@ -65,7 +65,12 @@ def test_no_archive_is_said_so(tmp_path: Path) -> None:
 def test_the_listing_tells_what_there_is(talks: tuple[Talk, Talk], tmp_path: Path) -> None:
     """`ssmd data ls`, from manifests, and from the lines of what is open."""
     kraken, other = listing.listing(tmp_path)
-    assert (kraken.feed, kraken.date, kraken.segments, kraken.open) == ("kraken", "2027-01-15", 2, 0)
+    assert (kraken.feed, kraken.date, kraken.segments, kraken.open) == (
+        "kraken",
+        "2027-01-15",
+        2,
+        0,
+    )
     assert kraken.types == {"_connection": 2, "trade": 20}
     assert kraken.bytes == sum(p.stat().st_size for p in tmp_path.glob("raw/feed=kraken/*/*.zst"))
     assert (kraken.first_ts, kraken.connections) == (START, 1)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ssmd.archive import layout, reader, verify
 from ssmd.archive.recovery import recover
+from ssmd.archive.settings import ArchiveSettings
 from ssmd.model.envelope import Envelope
 from ssmd.model.timestamp import SECOND_NS
 from tests.archive.crash import Crash, Mortal
@@ -113,7 +114,7 @@ def test_a_frame_that_fails_its_checksum_is_not_believed(tmp_path: Path) -> None
     text = zstandard.ZstdDecompressor().decompressobj().decompress(written.content)
     whole = zstandard.ZstdCompressor(write_checksum=True).compress(text)
     written.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert recover(written.root, place[0]) is None
+    assert recover(written.root, place[0], ArchiveSettings()) is None
     assert (written.root / place[0].name("damaged")).exists()
 
 

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+import structlog.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -243,6 +244,15 @@ def test_a_position_moved_by_duplicates_alone_is_durable_too(tmp_path: Path) -> 
     made.close()
 
 
+def test_positions_survive_in_manifests(tmp_path: Path) -> None:
+    """The newest position is known even when no segment is open."""
+    record(tmp_path, Talk().life(74))
+    made = Archive(tmp_path, STREAM, clock=ManualClock(START))
+    assert made.position is not None
+    assert (made.position.created, made.position.sequence) == (CREATED, 76)
+    made.close()
+
+
 def test_a_new_incarnation_of_the_stream_begins_anew(tmp_path: Path) -> None:
     """A stream made again has the same name and other sequences."""
     talk = Talk()
@@ -267,7 +277,7 @@ def test_a_forgotten_connection_is_closed_complete_and_old(tmp_path: Path) -> No
     old, unclosed, hurt, fresh = Talk(0), Talk(1), Talk(2), Talk(3, ts=START + 100 * SECOND_NS)
     broken = hurt.life(5)
     del broken[3]
-    record(tmp_path, old.life(5) + [unclosed.opened()] + broken + fresh.life(5))
+    record(tmp_path, [*old.life(5), unclosed.opened(), *broken, *fresh.life(5)])
     made = archive(tmp_path, ManualClock(START + 1050 * SECOND_NS), horizon_s=1000.0)
     assert [made.is_complete(talk.id) for talk in (old, unclosed, hurt, fresh)] == [
         False,
@@ -278,6 +288,29 @@ def test_a_forgotten_connection_is_closed_complete_and_old(tmp_path: Path) -> No
     assert not made.put(unclosed.envelope("x", b"", record=0))
     assert not made.put(hurt.envelope("x", b"", ordinal=0))
     assert made.put(old.envelope("x", b"", ordinal=0))
+    made.close()
+
+
+def test_a_hole_is_told_once_when_its_time_is_over(tmp_path: Path) -> None:
+    """Not before the grace after the closing record: a late arrival repairs it."""
+    late, hurt = Talk(0), Talk(1)
+    streams = [each for talk in (late, hurt) for each in talk.life(20)]
+    missing = [each for each in streams if each.ordinal == 7]
+    made = archive(tmp_path, hole_grace_s=60.0)
+    made.append(sent([each for each in streams if each.ordinal != 7]))
+    made.commit()
+
+    def told(seconds: int) -> list[tuple[str, object]]:
+        with structlog.testing.capture_logs() as logs:
+            made.tick(START + seconds * SECOND_NS)
+        events = [log for log in logs if log["event"] == "archive.holes_found"]
+        return [(log["connection"], log["ordinals"]) for log in events]
+
+    assert told(59) == []
+    made.append(sent(missing[:1], after=100))
+    made.commit()
+    assert told(62) == [(hurt.id, [(7, 7)])]
+    assert told(63) == []
     made.close()
 
 

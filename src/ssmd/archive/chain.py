@@ -6,7 +6,7 @@ from ssmd.archive import durable, manifest
 from ssmd.archive.contents import Contents, Position
 from ssmd.archive.layout import Place
 from ssmd.archive.manifest import FORMAT, BusLoss, Head, Link, Manifest, SealedBy
-from ssmd.archive.segment import Sealed
+from ssmd.archive.rewrite import Sealed
 
 
 class Chain:

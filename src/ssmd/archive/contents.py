@@ -9,7 +9,6 @@ from ssmd.archive.presence import Held, Presence
 from ssmd.model.envelope import LEDGER, Envelope
 from ssmd.model.errors import Damaged
 from ssmd.model.records import GapFound, decode_ledger
-from ssmd.model.watermark import Watermark
 
 
 class _Payload(TypedDict):
@@ -45,11 +44,6 @@ class Position(msgspec.Struct, frozen=True):
             "sequence": self.sequence,
         }
         return msgspec.json.encode(at)
-
-    @property
-    def watermark(self) -> Watermark:
-        """The same without the counter."""
-        return Watermark(self.stream, self.created, self.sequence)
 
 
 class FoundGap(msgspec.Struct, frozen=True, kw_only=True):

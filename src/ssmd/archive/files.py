@@ -6,6 +6,20 @@ from pathlib import Path
 
 from ssmd.archive import layout
 from ssmd.archive.layout import Kind, Place
+from ssmd.model.errors import ConfigError
+
+
+def check(root: Path) -> None:
+    """Refuse a directory that is no archive: a mistyped name must not look empty and sound.
+
+    Raises:
+        ConfigError: There is no archive at `root`.
+    """
+    if not (root / layout.RAW).is_dir() and not (root / layout.IDENTITY).exists():
+        raise ConfigError(
+            f"There is no archive at {root}.",
+            remedy=f"Name the directory that holds `{layout.RAW}` and `{layout.IDENTITY}`.",
+        )
 
 
 def walk(root: Path, feed: str | None = None) -> Iterator[tuple[Place, Kind]]:

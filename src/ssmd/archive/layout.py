@@ -132,6 +132,12 @@ def head(writer: str) -> str:
     return f"{WRITERS}/{writer}.json"
 
 
+def head_writer(name: str) -> str | None:
+    """Whose chain head a file is; None when it is none."""
+    base = name.removeprefix(f"{WRITERS}/")
+    return base.removesuffix(".json") if base.endswith(".json") and base[0] != "." else None
+
+
 def temporary(path: Path) -> Path:
     """Where the next version of a file is written before it takes its place."""
     return path.with_name(f".{path.name}.tmp")

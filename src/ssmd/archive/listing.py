@@ -5,11 +5,10 @@ from pathlib import Path
 
 import msgspec
 
-from ssmd.archive import files, layout, manifest
+from ssmd.archive import files, manifest
 from ssmd.archive.contents import Contents
 from ssmd.archive.layout import Kind, Place
 from ssmd.archive.scan import scan
-from ssmd.model.errors import ConfigError
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,9 +50,7 @@ def listing(root: Path, feed: str | None = None) -> list[Day]:
         ConfigError: There is no archive at `root`.
         Damaged: A manifest is not what was written.
     """
-    if not (root / layout.RAW).is_dir() and not (root / layout.IDENTITY).exists():
-        message = f"There is no archive at {root}."
-        raise ConfigError(message, remedy="Name the directory that holds `raw/`.")
+    files.check(root)
     days: dict[tuple[str, str], dict[Place, set[Kind]]] = {}
     for place, kind in files.walk(root, feed):
         days.setdefault((place.feed, place.date), {}).setdefault(place, set()).add(kind)

@@ -157,7 +157,7 @@ class Presence:
         for first, last in held.lost_records:
             self.lost_records.add_range(first, last)
         self.opened = held.opened or self.opened
-        self.closed = held.closed or self.closed
+        self._close(held.closed)
         if held.first_ts is not None and held.last_ts is not None:
             self._seen(held.first_ts, held.last_ts)
         return again, again_records
@@ -225,7 +225,7 @@ class Presence:
                 if isinstance(record, Opened):
                     self.opened = Opening(record.previous, record.reason, record.source)
                 else:
-                    self.closed = _closing(record)
+                    self._close(_closing(record))
             elif envelope.type == LEDGER:
                 entry = decode_ledger(envelope.payload)
                 if isinstance(entry, Lost):
@@ -233,6 +233,13 @@ class Presence:
                     _add_all(self.lost_records, entry.records)
         except (msgspec.MsgspecError, ValueError):
             return
+
+    def _close(self, closing: Closing | None) -> None:
+        """Take in a closing record; what is declared afterwards is closed once more, by a later."""
+        if closing is not None and (
+            self.closed is None or closing.last_record > self.closed.last_record
+        ):
+            self.closed = closing
 
     def _seen(self, first: int, last: int) -> None:
         if self.first_ts is None or first < self.first_ts:

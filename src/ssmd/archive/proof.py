@@ -39,7 +39,7 @@ def prove_chain(
     for known in sorted(manifests, key=lambda each: each.link.number):
         problems += _prove_link(known, before)
         before = known
-    return problems + _prove_head(writer, head_file, before, head)
+    return problems + _prove_head(writer, head_file, manifests, head)
 
 
 def concerned(
@@ -115,8 +115,9 @@ def _gone(known: Known, expected: int) -> list[Problem]:
 
 
 def _prove_head(
-    writer: str, head_file: str, newest: Known | None, head: Head | None
+    writer: str, head_file: str, manifests: Sequence[Known], head: Head | None
 ) -> list[Problem]:
+    newest = max(manifests, key=lambda each: each.link.number, default=None)
     if newest is None and (head is None or head.last is None):
         return []
     if head is None:
@@ -141,14 +142,17 @@ def _prove_head(
             text = f"manifests number {number + 1} to {last.number - 1} are gone too."
             problems.append(Problem(kind="deleted", message=text, file=head_file))
         return problems
-    follows = number - 1 if last is None else number - last.number
-    if newest is None or (last is not None and last == newest.link):
+    if last is None:
         return []
-    if follows == 1 and newest.previous == last:
-        return []  # a crash between manifest and head; the writer's next start mends it
-    return concerned(
-        "head",
-        head_file,
-        f"it does not end at {newest.file}, the newest manifest of {writer}.",
-        newest.link.connections,
-    )
+    named = [each for each in manifests if each.link.number == last.number]
+    return [  # behind the chain the head may be: a crash, or a seal while we looked
+        problem
+        for each in named
+        if each.link != last
+        for problem in concerned(
+            "head",
+            each.file,
+            f"it is not the manifest that {head_file} names as number {last.number}.",
+            each.link.connections,
+        )
+    ]

@@ -9,7 +9,7 @@ from ssmd.archive import files, layout, line
 from ssmd.archive.frames import Frames
 from ssmd.archive.layout import Kind, Place
 from ssmd.model.envelope import Envelope
-from ssmd.model.errors import ConfigError, Damaged
+from ssmd.model.errors import Damaged
 from ssmd.model.timestamp import SECOND_NS
 
 
@@ -54,9 +54,7 @@ def read(
         ConfigError: There is no archive at `root`.
         Damaged: A sealed segment cannot be read to its end.
     """
-    if not root.is_dir():
-        message = f"There is no archive at {root}."
-        raise ConfigError(message, remedy="Name the directory of the archive.")
+    files.check(root)
     for place, kind in segments(root, feed):
         if not _may_hold(place, since, until):
             continue

@@ -5,24 +5,18 @@ doing it again. The file is always copied, never mended in place: after a failed
 the only version whose bytes the kernel still promises to write.
 """
 
-import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
 
 import msgspec
-import zstandard
 
-from ssmd.archive import durable, layout
+from ssmd.archive import durable
 from ssmd.archive.contents import Tally
 from ssmd.archive.frames import Frames
 from ssmd.archive.layout import Place
-from ssmd.archive.segment import Sealed
+from ssmd.archive.rewrite import Sealed, draft, install
+from ssmd.archive.settings import ArchiveSettings
 from ssmd.model.errors import Damaged
-
-_COPY: Final = 1 << 20
-_LEVEL: Final = 1
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -53,7 +47,7 @@ class _Survey(msgspec.Struct, frozen=True):
     decoded: int
 
 
-def recover(root: Path, place: Place) -> Recovered | None:
+def recover(root: Path, place: Place, settings: ArchiveSettings) -> Recovered | None:
     """Cut an open segment to what can be read, and finish it.
 
     Returns:
@@ -72,7 +66,15 @@ def recover(root: Path, place: Place) -> Recovered | None:
         path.unlink()
         durable.sync_directory(path.parent)
         return None
-    sealed = _rewrite(path, survey)
+    kept = survey.good_raw >= survey.whole_raw
+    sealed = draft(
+        path,
+        whole=survey.whole if kept else 0,
+        rest=survey.good_raw - (survey.whole_raw if kept else 0),
+        frame_bytes=settings.frame_bytes,
+        level=settings.level,
+    )
+    install(path)
     return Recovered(sealed, survey.tally, survey.damage, survey.decoded - survey.good_raw)
 
 
@@ -98,39 +100,3 @@ def _keep(path: Path, beside: Path) -> None:
     if not beside.exists():
         os.link(path, beside)
         durable.sync_directory(path.parent)
-
-
-def _rewrite(path: Path, survey: _Survey) -> Sealed:
-    """Copy the whole frames, compress the lines after them anew, and take the file's place."""
-    whole, raw = (survey.whole, survey.whole_raw) if survey.good_raw >= survey.whole_raw else (0, 0)
-    temporary = layout.temporary(path)
-    digest = hashlib.sha256()
-    size = 0
-    with path.open("rb") as source, temporary.open("wb") as target:
-        for block in _finished(source, whole, survey.good_raw - raw):
-            target.write(block)
-            digest.update(block)
-            size += len(block)
-        target.flush()
-        os.fsync(target.fileno())
-    temporary.rename(path)
-    durable.sync_directory(path.parent)
-    return Sealed(size, digest.hexdigest())
-
-
-def _finished(source: BinaryIO, whole: int, rest: int) -> Iterator[bytes]:
-    """The bytes of the new file: `whole` bytes verbatim, then `rest` decoded bytes as a frame."""
-    left = whole
-    while left:
-        block = source.read(min(_COPY, left))
-        left -= len(block)
-        yield block
-    if not rest:
-        return
-    frame = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compressobj()
-    for block in Frames(source, whole).blocks():
-        yield frame.compress(block[:rest])
-        rest -= min(rest, len(block))
-        if not rest:
-            break
-    yield frame.flush()

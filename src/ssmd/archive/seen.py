@@ -1,8 +1,10 @@
 """What is archived already: the memory that makes every envelope rest once."""
 
+from collections.abc import Iterator
+
 from ssmd.archive.contents import Contents
 from ssmd.archive.overlap import Overlap
-from ssmd.archive.presence import Presence
+from ssmd.archive.presence import Presence, Range
 from ssmd.model.envelope import Envelope
 
 
@@ -18,6 +20,7 @@ class Seen:
         self._committed: dict[str, Presence] = {}
         self._pending: dict[str, Presence] = {}
         self._overlap = Overlap(self._is_closed)
+        self._judged: set[str] = set()
         self.duplicates = 0
         self.overlaps = 0
 
@@ -64,6 +67,17 @@ class Seen:
         ]
         for connection in done:
             del self._committed[connection]
+            self._judged.discard(connection)
+
+    def holes(self, before: int) -> Iterator[tuple[str, list[Range]]]:
+        """Connections closed, silent since `before`, ns, and not complete; each is told once."""
+        for connection, presence in self._committed.items():
+            closed, last = presence.closed, presence.last_ts
+            if connection in self._judged or closed is None or last is None or last >= before:
+                continue
+            self._judged.add(connection)
+            if not presence.is_complete:
+                yield connection, presence.holes(closed.last_ordinal)
 
     def is_complete(self, connection: str) -> bool:
         """Whether a connection is closed and all of it is on disk or declared lost."""

@@ -14,6 +14,10 @@ class ArchiveSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     grace_s: Annotated[float, msgspec.Meta(ge=0)] = 60.0
     """How long after its slot a segment stays open for late data, in seconds."""
 
+    hole_grace_s: Annotated[float, msgspec.Meta(ge=0)] = 60.0
+    """How long after its end a connection may still be completed, in seconds; what is missing then
+    is told as a hole."""
+
     open_segments: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     """Most segments open at once; one more seals the one that was written to longest ago."""
 

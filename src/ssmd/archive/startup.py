@@ -93,7 +93,7 @@ def _read(root: Path, place: Place, kind: Kind) -> Contents:
 
 
 def _recover(root: Path, place: Place, chain: Chain, seen: Seen, settings: ArchiveSettings) -> int:
-    found = recover(root, place)
+    found = recover(root, place, settings)
     telemetry.segment_recovered(
         place.name("open"),
         lines=0 if found is None else found.tally.lines,

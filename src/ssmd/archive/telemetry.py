@@ -1,11 +1,11 @@
 """What is worth seeing in the archive: one function per moment, a log line and its metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from ssmd.archive.manifest import BusLoss, Manifest
-from ssmd.model.timestamp import SECOND_NS
+from ssmd.model.timestamp import SECOND_NS, shard_of
 from ssmd.runtime import metrics
 from ssmd.runtime.logging import incident
 
@@ -76,6 +76,13 @@ def duplicates_dropped(feed: str, stream: str, count: int) -> None:
         metrics.DUPLICATES.labels(feed, stream).inc(count)
 
 
+def holes_found(stream: str, connection: str, holes: Sequence[tuple[int, int]]) -> None:
+    """A connection ended a while ago, and frames of it are neither here nor declared lost."""
+    feed = shard_of(connection).rpartition("-")[0]
+    metrics.HOLES.labels(feed, stream).inc(sum(last - first + 1 for first, last in holes))
+    incident("archive.holes_found", stream=stream, connection=connection, ordinals=list(holes))
+
+
 def disk_refused(stream: str, reason: str) -> None:
     """A commit failed; nothing of it was acknowledged."""
     incident("archive.disk_refused", stream=stream, reason=reason)
@@ -131,3 +138,8 @@ def upkeep_failed(stream: str, reason: str) -> None:
 def purged(stream: str, sequence: int, count: int) -> None:
     """The bus let go of what is archived and old enough."""
     log.info("archive.purged", stream=stream, sequence=sequence, count=count)
+
+
+def rewrite_failed(name: str, reason: str) -> None:
+    """A quiet feed's segment could not be compressed anew; it is sealed as it is."""
+    incident("archive.rewrite_failed", name=name, reason=reason)

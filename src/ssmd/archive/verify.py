@@ -9,11 +9,11 @@ import msgspec
 from ssmd.archive import files, identity, layout, manifest
 from ssmd.archive.conservation import Connection, Problem
 from ssmd.archive.layout import Kind, Place
-from ssmd.archive.manifest import Manifest
+from ssmd.archive.manifest import Head, Manifest
 from ssmd.archive.proof import Known, concerned, prove_chain
-from ssmd.archive.scan import scan
+from ssmd.archive.scan import Scanned, scan
 from ssmd.archive.union import Union
-from ssmd.model.errors import ConfigError, Damaged
+from ssmd.model.errors import Damaged
 
 GRACE_S: Final = 60.0
 """How long what a closed connection still owes may be on its way, in seconds."""
@@ -86,9 +86,7 @@ def verify(root: Path, progress: Progress | None = None) -> Report:
         ConfigError: There is no archive at `root`.
         Damaged: The archive was written by a newer program.
     """
-    if not (root / layout.RAW).is_dir() and not (root / layout.IDENTITY).exists():
-        message = f"There is no archive at {root}."
-        raise ConfigError(message, remedy="Name the directory that holds `raw/`.")
+    files.check(root)
     return _Verification(root, progress or (lambda _done, _total: None)).run()
 
 
@@ -110,6 +108,7 @@ class _Verification:
 
     def run(self) -> Report:
         """Everything, in the order that lets one pass suffice."""
+        heads = self._heads()  # before the manifests: what is sealed meanwhile is no riddle then
         places: dict[Place, set[Kind]] = {}
         for place, kind in files.walk(self._root):
             places.setdefault(place, set()).add(kind)
@@ -125,7 +124,7 @@ class _Verification:
                 self._take_open(place)
             elif "sealed" in places[place]:
                 self._without_manifest(place)
-        self._prove_chains()
+        self._prove_chains(heads)
         began = identity.read(self._root)
         connections, problems = self._union.judge(
             began=began.created_at if began else None, grace_s=GRACE_S
@@ -184,9 +183,7 @@ class _Verification:
 
     def _prove_bytes(self, place: Place, kind: Kind, known: Manifest) -> str | None:
         """Why the bytes of a segment are not those its manifest tells of; None when they are."""
-        name = place.name(kind)
-        found = scan(self._root / name, place.feed, self._union.watch)
-        self._advance(name)
+        found = self._scan(place, kind)
         if found.bytes != known.bytes:
             return f"it has {found.bytes} bytes; its manifest tells of {known.bytes}."
         if found.sha256 != known.sha256:
@@ -201,41 +198,54 @@ class _Verification:
 
     def _take_open(self, place: Place) -> None:
         """A segment that is not sealed: what can be read counts, a torn tail is no fault."""
-        name = place.name("open")
-        found = scan(self._root / name, place.feed, self._union.watch)
-        self._advance(name)
+        found = self._scan(place, "open")
         contents = found.tally.contents()
-        self._open.append(OpenSegment(name, contents.lines, found.bytes))
+        self._open.append(OpenSegment(place.name("open"), contents.lines, found.bytes))
         self._lines += contents.lines
         self._gaps += len(contents.gaps)
         self._problems += self._union.add(place, contents, is_open=True)
 
     def _without_manifest(self, place: Place) -> None:
         """A sealed segment that nothing vouches for."""
-        name = place.name()
-        found = scan(self._root / name, place.feed, self._union.watch)
-        self._advance(name)
-        contents = found.tally.contents()
+        contents = self._scan(place, "sealed").tally.contents()
         self._problems += concerned(
             "manifest", place.name("manifest"), "it is gone.", contents.connections
         )
         self._problems += self._union.add(place, contents)
 
-    def _prove_chains(self) -> None:
-        writers = set(self._chains)
-        writers |= {
-            name.rpartition("/")[2].removesuffix(".json")
-            for name in files.names(self._root, layout.WRITERS)
-            if not layout.is_temporary(name)
-        }
-        for writer in sorted(writers):
-            name = layout.head(writer)
-            try:
-                head = manifest.read_head(self._root, writer)
-            except Damaged as error:
-                self._problems.append(Problem(kind="head", message=error.message, file=name))
+    def _heads(self) -> dict[str, Head | None]:
+        """The head of every writer; None for one that cannot be read."""
+        heads: dict[str, Head | None] = {}
+        for name in files.names(self._root, layout.WRITERS):
+            writer = layout.head_writer(name)
+            if writer is None:
                 continue
-            self._problems += prove_chain(writer, name, self._chains.get(writer, ()), head)
+            try:
+                heads[writer] = manifest.read_head(self._root, writer)
+            except Damaged as error:
+                heads[writer] = None
+                self._problems.append(Problem(kind="head", message=error.message, file=name))
+        return heads
+
+    def _prove_chains(self, heads: dict[str, Head | None]) -> None:
+        for writer in sorted(self._chains.keys() | heads.keys()):
+            broken = writer in heads and heads[writer] is None
+            found = prove_chain(
+                writer, layout.head(writer), self._chains.get(writer, []), heads.get(writer)
+            )
+            self._problems += [each for each in found if not (broken and each.kind == "head")]
+
+    def _scan(self, place: Place, kind: Kind) -> Scanned:
+        """Read a segment; one that is sealed while we look has its other name by now."""
+        try:
+            found = scan(self._root / place.name(kind), place.feed, self._union.watch)
+        except FileNotFoundError:
+            if kind != "open":
+                raise
+            kind = "sealed"
+            found = scan(self._root / place.name(kind), place.feed, self._union.watch)
+        self._advance(place.name(kind))
+        return found
 
     def _size(self, name: str) -> int:
         try:

@@ -115,11 +115,6 @@ class Archive:
         return Watermark(self._stream, self._created, self._durable)
 
     @property
-    def has_pending(self) -> bool:
-        """Whether anything was appended since the last commit that is not on disk."""
-        return bool(self._pending)
-
-    @property
     def open_segments(self) -> int:
         """How many segments are open."""
         return len(self._segments)
@@ -238,7 +233,9 @@ class Archive:
         return Watermark(self._stream, self._created, self._durable)
 
     def tick(self, now: int) -> list[Manifest]:
-        """Seal the segments whose slot is over for longer than the grace; commit first.
+        """Tell of holes, and seal the segments whose slot is over for longer than the grace.
+
+        Commit first.
 
         Args:
             now: ns since the Unix epoch, UTC.
@@ -246,6 +243,10 @@ class Archive:
         Raises:
             DiskRefused: The disk is full or failing. Close the archive.
         """
+        for connection, holes in self._seen.holes(
+            now - int(self._settings.hole_grace_s * SECOND_NS)
+        ):
+            telemetry.holes_found(self._stream, connection, holes)
         grace = int(self._settings.grace_s * SECOND_NS)
         over = [
             key

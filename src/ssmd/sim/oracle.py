@@ -104,8 +104,8 @@ class _Connection:
             record = records.decode_connection(envelope.payload)
             if isinstance(record, records.Opened):
                 self.opened, self.opened_ts = record, envelope.ts_recv or 0
-            else:
-                self.closed = record
+            elif self.closed is None or record.last_record > self.closed.last_record:
+                self.closed = record  # what a refusal after the end declares is closed once more
         elif envelope.type == LEDGER:
             entry = records.decode_ledger(envelope.payload)
             if isinstance(entry, records.Lost):
@@ -213,7 +213,8 @@ def _count(
         result.problems.append(f"{connection.id} has no closing record.")
     previous = connections.get((connection.opened and connection.opened.previous) or "")
     if previous is not None:
-        result.overlap += sum(ts <= previous.last_ts for ts in connection.times)
+        last_ts = previous.last_ts
+        result.overlap += sum(ts <= last_ts for ts in connection.times)
 
 
 def _judge_served(socket: SocketRecord, connection: _Connection, result: Conservation) -> None:
