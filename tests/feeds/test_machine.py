@@ -38,12 +38,11 @@ def test_every_commented_line_of_the_example_is_valid_too() -> None:
 def test_it_stands_for_an_environment_and_an_archiver() -> None:
     """One machine runs the same services, with the same settings, as a cluster."""
     read = settings.parse(
-        "dir: /d\nfeeds: [{feed: a}]\nlisten: 127.0.0.1:8080\nspool: {max_bytes: 1073741824}\n"
+        "dir: /d\nfeeds: [{feed: a}]\nspool: {max_bytes: 1073741824}\n"
         "connector: {silence_s: 5}\narchive: {rotation: {interval_s: 60}, keep_s: 60}\n",
         MachineConfig,
         where="ssmd.yaml",
     )
-    assert read.address == ("127.0.0.1", 8080)
     environment = read.environment_config("nats://127.0.0.1:1")
     assert environment.stream("a") == "LOCAL_A"
     assert environment.transport.url == "nats://127.0.0.1:1"
@@ -59,9 +58,8 @@ def test_it_stands_for_an_environment_and_an_archiver() -> None:
         ("feeds: []", "at `feeds`"),
         ("feeds: [{feed: a}, {feed: a}]", "a feed stands twice"),
         ("feeds: [{feed: a, symbols: []}]", "at `feeds[0].symbols`"),
-        ("feeds: [{feed: a}]\nlisten: 8080", "at `listen`"),
-        ("feeds: [{feed: a}]\nlisten: h:70000", "there is no port 70000"),
         ("feeds: [{feed: a}]\nnats_url: http://x", "begin it with nats://"),
+        ("feeds: [{feed: a}]\nnats_url: wss://x", "begin it with nats://"),
         ("feed: [{feed: a}]", 'Did you mean "feeds"?'),
     ],
 )

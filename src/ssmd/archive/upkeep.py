@@ -16,6 +16,8 @@ PURGE_S: Final = 60.0
 """Pause between two purges, in seconds."""
 CHECK_S: Final = 300.0
 """Pause between two checks of the streams, in seconds."""
+AGAIN_S: Final = 1.0
+"""Pause before looking again at what was missing, in seconds."""
 
 
 class Upkeep:
@@ -35,25 +37,35 @@ class Upkeep:
         self._keep_s = keep_s
         self._health = health
         self._clock = clock
+        self._unfit: set[str] = set()
 
     async def run(self) -> None:
         """Check at once and every five minutes, purge every minute; ends when cancelled.
 
-        Raises:
-            BusAway: The bus cannot be reached; start again later.
+        A bus that is away is waited for; a stream that is not fit, or not there before its
+        connector is, is looked at again soon.
         """
-        checked: float | None = None
-        async with await Streams.connect(self._bus, self._clock) as streams:
-            while True:
-                now = self._clock.mono()
-                check = checked is None or now - checked >= CHECK_S
-                checked = now if check else checked
+        while True:
+            try:
+                async with await Streams.connect(self._bus, self._clock) as streams:
+                    await self._keep(streams)
+            except BusAway as error:
                 for source in self._sources:
-                    try:
-                        await self.look_after(streams, source, check=check)
-                    except (ApiRefused, BusAway) as error:
-                        telemetry.upkeep_failed(source.source.stream, error.message)
-                await self._clock.sleep(PURGE_S)
+                    telemetry.upkeep_failed(source.source.stream, error.message)
+                await self._clock.sleep(AGAIN_S)
+
+    async def _keep(self, streams: Streams) -> None:
+        checked: float | None = None
+        while True:
+            now = self._clock.mono()
+            check = bool(self._unfit) or checked is None or now - checked >= CHECK_S
+            checked = now if check else checked
+            for source in self._sources:
+                try:
+                    await self.look_after(streams, source, check=check)
+                except (ApiRefused, BusAway) as error:
+                    telemetry.upkeep_failed(source.source.stream, error.message)
+            await self._clock.sleep(AGAIN_S if self._unfit else PURGE_S)
 
     async def look_after(self, streams: Streams, source: SourceArchiver, *, check: bool) -> int:
         """Check one stream, and purge it; returns how many messages went.
@@ -67,10 +79,12 @@ class Upkeep:
         if check:
             try:
                 await streams.state(stream)
-                self._health.set(condition, True)
             except StreamUnfit as error:
+                self._unfit.add(stream)
                 self._health.set(condition, False, error.message)
                 return 0
+            self._unfit.discard(stream)
+            self._health.set(condition, True)
         archive = source.archive
         if archive is None:
             return 0

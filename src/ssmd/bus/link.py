@@ -57,6 +57,7 @@ class Link:
         self._subjects: dict[int, bytes] = {}
         self._takers: dict[int, Callable[[wire.Msg], None]] = {}
         self._sids = 0
+        self._closing = False
         self._wire: _Wire | None = None
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -86,6 +87,7 @@ class Link:
 
     async def close(self) -> None:
         """Send what is written, then end the connection for good."""
+        self._closing = True
         if self._wire is not None and self.connected and self._wire.transport is not None:
             self._wire.transport.close()
             await asyncio.wait([self._wire.lost], timeout=1.0)
@@ -306,7 +308,7 @@ class Link:
         for waiting in self._asked.values():
             if not waiting.done():
                 waiting.set_exception(BusAway(self.settings.address, self.problem))
-        telemetry.disconnected(self.name, self.problem)
+        telemetry.disconnected(self.name, self.problem, expected=self._closing)
         for call in self.on_lost:
             call()
         self._changed.set()

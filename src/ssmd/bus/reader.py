@@ -1,7 +1,7 @@
 """Reading a stream without a durable: a scan for recovery and counts, a tail for people."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 from ssmd.bus import api, chunks, codec, telemetry, wire
@@ -56,15 +56,17 @@ async def scan(
                 num_replicas=1,
             )
             try:
-                async for sequence, pending, message in _messages(link, clock, stream, config):
-                    if sequence > last:
-                        return
-                    at, failures = sequence + 1, 0
-                    envelope = _read(message, sequence, joiner)
-                    if envelope is not None:
-                        yield sequence, envelope
-                    if pending == 0:
-                        return
+                found = _messages(link, clock, stream, config)
+                async with contextlib.aclosing(found):  # before the link is
+                    async for sequence, pending, message in found:
+                        if sequence > last:
+                            return
+                        at, failures = sequence + 1, 0
+                        envelope = _read(message, sequence, joiner)
+                        if envelope is not None:
+                            yield sequence, envelope
+                        if pending == 0:
+                            return
             except (Rebuilt, BusAway):
                 failures += 1
                 await link.open(timeout_s)
@@ -112,21 +114,23 @@ async def tail(
     try:
         while True:
             await link.open(timeout_s)
+            found = _messages(link, clock, stream, config)
             with contextlib.suppress(Rebuilt):
-                async for _, _, message in _messages(link, clock, stream, config):
-                    payload = message.payload
-                    try:
-                        if message.headers.find(chunks.CHUNK) >= 0:
-                            joined = joiner.add(message.headers, payload, 0, clock.mono())
-                            joiner.abandon(clock.mono())
-                            if joined is None:
-                                continue
-                            payload = joined.payload
-                        envelope = codec.decode(message.subject, message.headers, payload)
-                    except (Foreign, ValueError) as error:
-                        telemetry.foreign_message(message.subject.decode(), str(error))
-                        continue
-                    yield envelope
+                async with contextlib.aclosing(found):
+                    async for _, _, message in found:
+                        payload = message.payload
+                        try:
+                            if message.headers.find(chunks.CHUNK) >= 0:
+                                joined = joiner.add(message.headers, payload, 0, clock.mono())
+                                joiner.abandon(clock.mono())
+                                if joined is None:
+                                    continue
+                                payload = joined.payload
+                            envelope = codec.decode(message.subject, message.headers, payload)
+                        except (Foreign, ValueError) as error:
+                            telemetry.foreign_message(message.subject.decode(), str(error))
+                            continue
+                        yield envelope
     finally:
         await link.close()
 
@@ -146,7 +150,7 @@ def _read(message: wire.Msg, sequence: int, joiner: chunks.Joiner) -> Envelope |
 
 async def _messages(
     link: Link, clock: Clock, stream: str, config: api.ConsumerConfig
-) -> AsyncIterator[tuple[int, int, wire.Msg]]:
+) -> AsyncGenerator[tuple[int, int, wire.Msg], None]:
     """Stream sequence, messages still to come, and message, of a consumer made for the purpose."""
     create = f"CONSUMER.CREATE.{stream}"
     answer = await link.ask(api.ConsumerAnswer, create, api.CreateConsumer(stream, config))

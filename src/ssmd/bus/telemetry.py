@@ -21,9 +21,10 @@ def connected(name: str, address: str, version: str) -> None:
     log.info("bus.connected", link=name, server=address, version=version)
 
 
-def disconnected(name: str, reason: str) -> None:
-    """A usable connection ended; the next attempt follows."""
-    log.warning("bus.disconnected", link=name, reason=reason)
+def disconnected(name: str, reason: str, *, expected: bool) -> None:
+    """A usable connection ended; unless we ended it ourselves the next attempt follows."""
+    say = log.info if expected else log.warning
+    say("bus.disconnected", link=name, reason=reason)
 
 
 def connect_failed(name: str, address: str, reason: str) -> None:

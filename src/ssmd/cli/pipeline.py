@@ -1,5 +1,6 @@
 """The whole pipeline on one machine, as child processes that die with us."""
 
+import asyncio
 import contextlib
 import os
 import sys
@@ -26,6 +27,8 @@ from ssmd.runtime.clock import Clock
 
 ARCHIVER: Final = "archiver"
 """Name of the archiver among the services."""
+ANY_PORT: Final = ("--listen", "127.0.0.1:0")
+"""Each child listens somewhere free, whatever `SSMD_LISTEN` says to its parent."""
 _READY_S: Final = 60.0
 _END_S: Final = 90.0
 _LOOK_S: Final = 0.25
@@ -93,7 +96,7 @@ class Pipeline:
         return self.run_dir / "logs" / f"{name}.log"
 
     async def start(self) -> None:
-        """Start the bus, the archiver, the connectors; each is ready before the next.
+        """Start the bus, then the connectors and the archiver together.
 
         Raises:
             Unavailable: One of them did not become ready.
@@ -102,18 +105,16 @@ class Pipeline:
         if self.server is not None:
             self._bus = msgspec.structs.replace(self._bus, url=await self.server.start())
         self._write_configuration()
-        for name in (*self.connectors, ARCHIVER):
-            await self.spawn(name)
+        names = (*self.connectors, ARCHIVER)
+        for name in names:
+            self._launch(name)
+        for name in names:
+            await self._until_ready(name)
 
     async def spawn(self, name: str) -> None:
         """Start one service and wait until it is ready."""
-        run_file = self.run_dir / f"{name}.json"
-        self.addresses.pop(name, None)
-        child = Child.spawn(name, self._argv(name), log=self.log(name))
-        self._children[name] = child
-        told = await child.ready(run_file, timeout_s=_READY_S, clock=self._clock)
-        if told is not None:
-            self.addresses[name] = told.health
+        self._launch(name)
+        await self._until_ready(name)
 
     async def crash(self, name: str) -> None:
         """Kill a service as hard as the kernel can, and start it again."""
@@ -173,17 +174,26 @@ class Pipeline:
 
     async def close(self) -> None:
         """End everything that still runs, the bus last."""
-        for child in self._children.values():
-            child.terminate()
-        for child in self._children.values():
-            await child.end()
+        # Each is asked once: a second SIGTERM would end it without its drain.
+        await asyncio.gather(*(child.end() for child in self._children.values()))
         self._children.clear()
         if self.server is not None:
             await self.server.stop()
 
+    def _launch(self, name: str) -> None:
+        self.addresses.pop(name, None)
+        self._children[name] = Child.spawn(name, self._argv(name), log=self.log(name))
+
+    async def _until_ready(self, name: str) -> None:
+        run_file = self.run_dir / f"{name}.json"
+        child = self._children[name]
+        told = await child.ready(run_file, timeout_s=_READY_S, clock=self._clock)
+        if told is not None:
+            self.addresses[name] = told.health
+
     def _argv(self, name: str) -> list[str]:
         base = [sys.executable, "-m", "ssmd"]
-        common = ["--dir", self.machine.dir, "--run-dir", str(self.run_dir)]
+        common = ["--dir", self.machine.dir, "--run-dir", str(self.run_dir), *ANY_PORT]
         if name == ARCHIVER:
             return [*base, "archiver", "run", "--config", str(self._file(ARCHIVER)), *common]
         files = ["--feed", str(self._file(name)), "--env", str(self._file("environment"))]

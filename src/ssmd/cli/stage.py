@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ssmd.archive import layout
-from ssmd.cli.pipeline import Pipeline
+from ssmd.cli.pipeline import ANY_PORT, Pipeline
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import MachineConfig
 from ssmd.runtime.children import Child
@@ -81,7 +81,13 @@ class Stage:
     async def _open(self, index: int, feed: FeedConfig) -> str:
         name = f"sim-{feed.venue}"
         argv = [sys.executable, "-m", "ssmd", "sim", "run", "--venue", feed.venue]
-        argv += ["--ledger", str(self.ledgers / feed.name), "--run-dir", str(self._run_dir)]
+        argv += [
+            "--ledger",
+            str(self.ledgers / feed.name),
+            "--run-dir",
+            str(self._run_dir),
+            *ANY_PORT,
+        ]
         argv += ["--rate", str(self._rate), "--seed", str(self._seed + index)]
         for symbol in feed.universe.symbols:
             argv += ["--symbol", symbol]

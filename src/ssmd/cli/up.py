@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,7 +87,9 @@ def up(
     machine = _machine(config, feeds, symbols, directory)
     loaded = [_feed(choice) for choice in machine.feeds]
     with Claim(layout.run_folder(Path(machine.dir))) as claim:
-        summary = loop.run(_record(output, machine, loaded, claim, _resume(config, feeds, machine)))
+        summary = loop.run(
+            _record(output, machine, loaded, claim, _resume(config, feeds, symbols, machine))
+        )
     output.lines(
         f"Stopped. {summary.frames} frames received, {summary.archived} envelopes archived, sealed"
         f" under {summary.directory}"
@@ -127,13 +130,16 @@ def _feed(choice: FeedChoice) -> FeedConfig:
     return feed if choice.symbols is None else feed.with_symbols(choice.symbols)
 
 
-def _resume(config: Path | None, feeds: Sequence[str], machine: MachineConfig) -> str:
+def _resume(
+    config: Path | None, feeds: Sequence[str], symbols: Sequence[str], machine: MachineConfig
+) -> str:
     """What to type to go on where this run stops."""
-    words = ["ssmd up"]
+    words = ["ssmd", "up"]
     if config is not None:
-        words.append(f"--config {config}")
-    words += [f"--feed {name}" for name in feeds]
-    return " ".join([*words, f"--dir {machine.dir}"])
+        words += ["--config", str(config)]
+    for option, values in (("--feed", feeds), ("--symbol", symbols)):
+        words += [word for value in values for word in (option, value)]
+    return shlex.join([*words, "--dir", machine.dir])
 
 
 async def _record(
@@ -143,10 +149,10 @@ async def _record(
     clock = SystemClock()
     pipeline = Pipeline(machine, feeds, clock=clock)
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        await pipeline.start()
+        await pipeline.start()  # a Ctrl-C before it is up interrupts; the spool keeps
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         claim.tell(Owner(os.getpid(), pipeline.bus.url, pipeline.prefixes))
         _announce(output, pipeline, feeds, clock)
         last = await _watch(output, pipeline, clock, stop)

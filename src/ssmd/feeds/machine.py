@@ -45,7 +45,6 @@ class MachineConfig(Section, frozen=True, kw_only=True):
         environment: The environment's name; first token of subjects.
         feeds: What to record.
         nats_url: A bus to use; None starts one.
-        listen: Where health and metrics answer; port 0 takes a free one.
         connector: The connectors' timers and bounds.
         spool: The bounds of each spool.
         archive: The archive's settings.
@@ -56,7 +55,6 @@ class MachineConfig(Section, frozen=True, kw_only=True):
     environment: Name = "local"
     feeds: Annotated[tuple[FeedChoice, ...], Meta(min_length=1)]
     nats_url: Text | None = None
-    listen: Annotated[str, Meta(pattern=r"^[^:\s]+:\d{1,5}$")] = "127.0.0.1:0"
     connector: ConnectorSettings = ConnectorSettings()
     spool: SpoolSettings = SpoolSettings()
     archive: ArchiveSettings = ArchiveSettings()
@@ -65,17 +63,9 @@ class MachineConfig(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.nats_url is not None:
             check_bus_url(self.nats_url)
-        if self.address[1] > 65_535:  # noqa: PLR2004 - the greatest port
-            raise ValueError(f"listen: there is no port {self.address[1]}")
         names = [choice.feed for choice in self.feeds]
         if len(set(names)) != len(names):
             raise ValueError("a feed stands twice under `feeds`")
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port where health and metrics answer."""
-        host, _, port = self.listen.rpartition(":")
-        return host, int(port)
 
     def environment_config(self, url: str | None = None) -> EnvironmentConfig:
         """The env.yaml that this stands for.
@@ -150,9 +140,6 @@ feeds:
 
 # A NATS server of your own. Without this line one is started here.
 # nats_url: nats://127.0.0.1:4222
-
-# Where /health, /ready and /metrics answer. Port 0 takes a free one, which is printed.
-listen: 127.0.0.1:0
 
 # What was received waits here until it is archived; beyond this bound loss is declared.
 spool:

@@ -42,7 +42,7 @@ _PLACEHOLDERS: Final = re.compile(
 _RESERVED: Final = re.compile(
     r"(^|\.)(example\.(com|org|net|edu)|example|invalid|test)$", re.IGNORECASE
 )
-_NATS_SCHEMES: Final = frozenset({"nats", "tls", "ws", "wss"})
+_NATS_SCHEMES: Final = frozenset({"nats", "tls"})
 
 
 def check_endpoint(url: str) -> None:
