@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from ssmd.connector.spool.device import Device
 from ssmd.connector.spool.settings import SpoolLimits
 from ssmd.connector.spool.spool import Spool
 from ssmd.connector.telemetry import Telemetry
@@ -21,21 +22,20 @@ from ssmd.runtime.clock import Clock, SystemClock
 from ssmd.sim.manual_clock import ManualClock
 
 FEED = "feed"
+_DEVICE = ("write", "sync", "free")
 _ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def make_spool(directory: Path, clock: Clock | None = None, **limits: object) -> Spool:
     """A spool with small files."""
     values = {"low_disk_bytes": 0, **limits}
-    write = values.pop("write", None)
-    free = values.pop("free", None)
-    extra = {k: v for k, v in (("write", write), ("free", free)) if v is not None}
+    device = Device(**{name: values.pop(name) for name in _DEVICE if name in values})  # type: ignore[arg-type]
     return Spool(
         directory,
         SpoolLimits(**values),  # type: ignore[arg-type]
         clock or ManualClock(),
         Telemetry(FEED),
-        **extra,  # type: ignore[arg-type]
+        device=device,
     )
 
 

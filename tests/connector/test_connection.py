@@ -7,7 +7,7 @@ import structlog.testing
 from ssmd.model.envelope import CONNECTION, CONTROL, LEDGER, SENT, UNREAD
 from ssmd.model.event import Data, Event, Gap, Refused, Send, Subscribed
 from ssmd.model.frame import Frame, Opcode
-from ssmd.model.records import decode_ledger
+from ssmd.model.records import Lost, decode_ledger
 from ssmd.model.subscription import Subscription
 from tests.connector.parts import (
     Peer,
@@ -165,3 +165,21 @@ async def test_what_we_send_is_on_disk_before_it_leaves(tmp_path: Path) -> None:
         await s.until(lambda: bool(written))
         s.talks[0].ticking = []
         assert written[0] == before + 1
+
+
+async def test_a_frame_the_library_cannot_read_has_a_number_and_is_declared(
+    tmp_path: Path,
+) -> None:
+    """A CLOSE that breaks RFC 6455 was received: it is not lost in silence."""
+
+    async def script(peer: Peer) -> None:
+        peer.send(b"{}")
+        peer.send(b"\x03\xe8\xff\xfe", 8)
+        await peer.listen()
+
+    async with stage(tmp_path, script) as s:
+        await s.until(lambda: bool(s.closed()))
+        closed = s.closed()[0]
+    ledger = [decode_ledger(e.payload) for e in s.kept() if e.type == LEDGER]
+    assert Lost(ordinals=((1, 1),), reason="protocol") in ledger
+    assert (closed.reason, closed.last_ordinal) == ("protocol", 1)

@@ -27,7 +27,7 @@ class Ear:
     def __init__(self) -> None:
         self.socket: Socket | None = None
         self.frames: list[Frame] = []
-        self.oversized = 0
+        self.lost: list[str] = []
         self.opened_after: int | None = None
 
     def opened(self, socket: Socket) -> None:
@@ -37,8 +37,8 @@ class Ear:
     def received(self, frame: Frame) -> None:
         self.frames.append(frame)
 
-    def oversize(self) -> None:
-        self.oversized += 1
+    def unkept(self, reason: str) -> None:
+        self.lost.append(reason)
 
 
 async def talk(script: Callable[[Peer], Awaitable[None]], **tuning: object) -> tuple[Ear, str]:
@@ -129,7 +129,7 @@ async def test_a_frame_beyond_the_bound_ends_the_connection_declared(kind: str) 
 
     ear, reason = await talk(script, max_frame_bytes=1000)
     assert [f.payload for f in ear.frames] == [b"before"]
-    assert (ear.oversized, reason) == (1, "oversize")
+    assert (ear.lost, reason) == (["oversize"], "oversize")
 
 
 async def test_pings_are_not_answered_behind_our_back_and_none_are_sent() -> None:
@@ -223,6 +223,28 @@ async def test_a_protocol_error_is_named() -> None:
 
     _, reason = await talk(script)
     assert reason == "protocol"
+
+
+MALFORMED = {
+    "impossible_code": b"\x03\xed",  # 1005 is never sent
+    "unknown_code": b"\x00\x07bye",
+    "half_a_code": b"\x03",
+    "no_utf8": b"\x03\xe8\xff\xfe",
+}
+
+
+@pytest.mark.parametrize("payload", MALFORMED.values(), ids=MALFORMED)
+async def test_a_malformed_close_is_lost_aloud(payload: bytes) -> None:
+    """The library keeps it to itself; that it came is known all the same."""
+
+    async def script(peer: Peer) -> None:
+        peer.send(b"before")
+        peer.send(payload, 8)
+        await peer.listen()
+
+    ear, reason = await talk(script)
+    assert [f.payload for f in ear.frames] == [b"before"]
+    assert (ear.lost, reason) == (["protocol"], "protocol")
 
 
 async def test_nobody_there_is_one_error_with_a_reason() -> None:

@@ -5,9 +5,10 @@ import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import structlog.testing
 
-from ssmd.connector.blocked import LoopWatch
+from ssmd.connector.blocked import LoopWatch, tell
 from ssmd.connector.gate import Gate
 from ssmd.connector.pump import Pump
 from ssmd.connector.settings import Tuning
@@ -19,6 +20,7 @@ from ssmd.model.envelope import CONNECTION, LEDGER, Envelope
 from ssmd.model.records import Lost, decode_ledger
 from ssmd.model.subscription import Limits, Subscription
 from ssmd.runtime.clock import SystemClock
+from ssmd.runtime.health import Health, serve
 from ssmd.sim.manual_clock import ManualClock
 from tests.connector.parts import FEED, a_frame, an_id, make_spool, until
 
@@ -146,6 +148,34 @@ async def test_a_blocked_loop_is_noticed_from_outside() -> None:
     watch.close()
     assert told[0] > 0.05
     assert told[1] == 0
+
+
+async def test_a_blocked_loop_is_not_alive(tmp_path: Path) -> None:
+    """What the watching thread found is what a probe is told, until the loop turns again."""
+    health = Health()
+    address = await serve(health, "127.0.0.1", 0)
+    found, told, turns = threading.Event(), threading.Event(), threading.Event()
+    tells = tell(health, Telemetry(FEED))
+
+    def changed(seconds: float) -> None:
+        tells(seconds)
+        found.set()
+        told.wait(30)  # hold the thread until the probe has asked
+        if not seconds:
+            turns.set()
+
+    watch = LoopWatch(SystemClock(), 0.05, changed)
+    watch.start()
+    async with aiohttp.ClientSession() as session:
+        assert found.wait(10)  # this blocks the loop
+        async with session.get(f"{address.url}/health") as answer:
+            assert answer.status == 503
+        told.set()
+        await until(turns.is_set)
+        async with session.get(f"{address.url}/health") as answer:
+            assert answer.status == 200
+    watch.close()
+    await address.close()
 
 
 class Bus:

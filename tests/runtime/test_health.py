@@ -1,10 +1,13 @@
 """What a service says about itself over HTTP."""
 
+import json
+
 import aiohttp
 import pytest
 
 from ssmd.model.errors import Busy, ConfigError
 from ssmd.runtime.health import Health, serve
+from ssmd.runtime.scrape import complaints_of
 
 
 async def answer(url: str) -> tuple[int, str]:
@@ -51,6 +54,27 @@ async def test_alive_and_ready_are_two_answers() -> None:
         await address.close()
     with pytest.raises(aiohttp.ClientError):
         await answer(f"{address.url}/health")
+
+
+async def test_a_warning_is_shown_and_leaves_the_service_ready() -> None:
+    """A disk that fills up is to be seen before it is full; nothing is wrong yet."""
+    health = Health()
+    health.set("spool", ok=True)
+    health.warn("spool", "disk space is low")
+    assert health.ready() == (True, [])
+    address = await serve(health, "127.0.0.1", 0)
+    try:
+        status, text = await answer(f"{address.url}/ready")
+        assert (status, json.loads(text)) == (
+            200,
+            {"status": "ok", "reasons": [], "warnings": ["spool: disk space is low"]},
+        )
+        health.set("bus", ok=False, reason="away")
+        assert await complaints_of(address.url) == ["bus: away", "spool: disk space is low"]
+        health.warn("spool", "")
+        assert await complaints_of(address.url) == ["bus: away"]
+    finally:
+        await address.close()
 
 
 async def test_a_taken_port_is_refused_with_a_remedy() -> None:

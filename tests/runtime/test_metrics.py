@@ -85,3 +85,15 @@ def test_touching_twice_changes_nothing(shard: str) -> None:
         if key.startswith("ssmd_connector_frames_total")
     )
     assert value == 3.0
+
+
+def test_many_values_at_once_are_the_same_as_one_by_one() -> None:
+    """The batch touches the library's insides: an upgrade that moves them is noticed here."""
+    values = [0.0005, 0.001, 0.0011, 0.3, 59.0, 61.0, 1e9]
+    metrics.observe_all(metrics.VENUE_LATENCY.labels("batch", ""), [*values, -5.0])
+    for value in [*values, 0.0]:
+        metrics.VENUE_LATENCY.labels("single", "").observe(value)
+    batch = series(feed="batch")
+    single = series(feed="single")
+    assert batch == {key.replace("'single'", "'batch'"): value for key, value in single.items()}
+    assert batch

@@ -4,7 +4,20 @@ import asyncio
 import threading
 from collections.abc import Callable
 
+from ssmd.connector.telemetry import Telemetry
 from ssmd.runtime.clock import Clock
+from ssmd.runtime.health import Health
+
+
+def tell(health: Health, telemetry: Telemetry) -> Callable[[float], None]:
+    """What a watch calls: a blocked loop is not alive, and an incident."""
+
+    def changed(blocked_s: float) -> None:
+        health.alive = blocked_s <= 0
+        if blocked_s > 0:
+            telemetry.loop_blocked(blocked_s)
+
+    return changed
 
 
 class LoopWatch:

@@ -3,6 +3,7 @@
 import contextlib
 import struct
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from ssmd.connector.report import symbols_of, to_record
 from ssmd.connector.socket import NORMAL, End, Socket
@@ -100,11 +101,11 @@ class Connection:
         elif frame.opcode is Opcode.CLOSE:
             self._answer_close(frame.payload)
 
-    def oversize(self) -> None:
-        """A frame beyond the bound: it was received, so it has a number; it is declared lost."""
+    def unkept(self, reason: Literal["oversize", "protocol"]) -> None:
+        """A frame was received, so it has a number, and cannot be had: it is declared lost."""
         ordinal = self._life.next_ordinal()
-        self._spool.declare(self._life, Lost(ordinals=((ordinal, ordinal),), reason="oversize"))
-        self.leave("oversize")
+        self._spool.declare(self._life, Lost(ordinals=((ordinal, ordinal),), reason=reason))
+        self.leave(reason)
 
     # --- the shard's side
 
@@ -156,7 +157,7 @@ class Connection:
             subscriptions=len(self.session.acknowledged),
             pong_age_s=self.pong_age_s(now),
         )
-        self.report(now)
+        self._telemetry.report_counts()
         self._spool.finish(self._life, closed)
         self._telemetry.ended(self.id, closed, self.frames)
 
@@ -215,7 +216,7 @@ class Connection:
     def _write(self, frame: Frame, ordinal: int, data: Data, part: int = 0, parts: int = 1) -> None:
         life = self._life
         self._seen.update(data.symbols)
-        self._telemetry.count(data.type, len(frame.payload), part)
+        self._telemetry.count(data.type, len(frame.payload), part, data.ts_event, frame.ts_recv)
         self._spool.write(
             Envelope(
                 life.feed,

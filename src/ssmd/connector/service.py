@@ -10,13 +10,14 @@ from ssmd.bus.publisher import Publisher
 from ssmd.bus.reader import scan
 from ssmd.bus.settings import BusSettings
 from ssmd.bus.streams import Streams
-from ssmd.connector.blocked import LoopWatch
+from ssmd.connector.blocked import LoopWatch, tell
 from ssmd.connector.gate import Gate
 from ssmd.connector.graves import close_dead
 from ssmd.connector.pump import Pump
 from ssmd.connector.settings import Tuning, spool_limits, tuning
 from ssmd.connector.shard import Feed, Shard
 from ssmd.connector.socket import tls_context
+from ssmd.connector.spool.lock import Lock
 from ssmd.connector.spool.spool import Spool
 from ssmd.connector.supervisor import Supervisor
 from ssmd.connector.telemetry import Telemetry
@@ -110,7 +111,6 @@ class Connector:
     Attributes:
         health: Its conditions: `shards`, `spool`, `bus`.
         stream: The stream it publishes to.
-        spool: Its write-ahead log, held from the beginning.
     """
 
     def __init__(
@@ -149,107 +149,121 @@ class Connector:
             raise ConfigError(message, remedy="Correct parser_config in feed.yaml.")
         self._universe = universe or StaticUniverse(feed, venue, self._telemetry)
         self._tls = tls_context(ca_file) if self._feed.endpoint.startswith("wss:") else None
-        self.spool = Spool(directory, spool_limits(environment.spool), clock, self._telemetry)
-        self._pump = Pump(self.spool, self._telemetry, aside=directory / "refused")
-        self._gate = Gate(
-            clock,
-            interval_s=max(self._tuning.stagger_s, self._feed.limits.connect_interval_s),
-            at_once=self._tuning.concurrent_connects,
-        )
-        self._supervisor = Supervisor(
-            feed.name,
-            self._feed.limits,
-            self._shard,
-            clock=clock,
-            tuning=self._tuning,
-            telemetry=self._telemetry,
-        )
+        self._directory = directory
+        self._spool_limits = spool_limits(environment.spool)
+        self._lock = Lock.claim(directory)  # whoever comes second is told before it disturbs
         self._stream_fits = asyncio.Event()
 
     async def main(self, stop: Stop) -> None:
         """Record until asked to stop, then drain."""
-        for condition in ("shards", "spool", "bus"):
-            self.health.set(condition, ok=False, reason="starting")
-        publisher = self._publisher()
-        loop = asyncio.get_running_loop()
-        watch = LoopWatch(
-            self._clock,
-            self._tuning.blocked_s,
-            lambda seconds: self._blocked(loop, seconds),
-        )
+        self.health.set("shards", ok=False, reason="starting")
+        self.health.set("bus", ok=False, reason="starting")
+        self.health.set("spool", ok=False, reason="what the last run left is being read")
+        watch = LoopWatch(self._clock, self._tuning.blocked_s, tell(self.health, self._telemetry))
         watch.start()
-        found = self.spool.found
+        try:
+            # In a thread: gigabytes may be there, and whoever asks is to hear that we live.
+            spool = await asyncio.to_thread(self._open_spool)
+            await self._record(spool, stop)
+        finally:
+            watch.close()
+
+    def _open_spool(self) -> Spool:
+        return Spool(
+            self._directory, self._spool_limits, self._clock, self._telemetry, lock=self._lock
+        )
+
+    async def _record(self, spool: Spool, stop: Stop) -> None:
+        found = spool.found
         self._telemetry.recovered(
             records=sum(file.unacked for file in found.files),
-            connections=len(self.spool.dead),
+            connections=len(spool.dead),
             torn=found.torn_bytes,
             damaged=found.damaged_bytes,
         )
+        pump = Pump(spool, self._telemetry, aside=self._directory / "refused")
+        publisher = self._publisher(spool, pump)
+        supervisor = self._supervisor(spool)
         try:
             async with Tasks(stop, self._clock) as tasks:
-                tasks.start("fsync", self.spool.run)
-                tasks.start("inspect", lambda: self._inspect(publisher))
-                tasks.start("bus", self._tend_bus)
-                tasks.start("pump", lambda: self._run_pump(publisher))
-                tasks.start("universe", lambda: self._supervisor.follow(self._universe))
-                tasks.start("watchdog", self._supervisor.watchdog)
+                tasks.start("fsync", spool.run)
+                tasks.start("inspect", lambda: self._inspect(spool, supervisor, publisher))
+                tasks.start("bus", lambda: self._tend_bus(spool))
+                tasks.start("pump", lambda: self._run_pump(pump, publisher))
+                tasks.start("universe", lambda: supervisor.follow(self._universe))
+                tasks.start("watchdog", supervisor.watchdog)
                 await stop.wait()
                 await tasks.end("watchdog")
                 await tasks.end("universe")
-                await self._supervisor.close()
-                await self._drain(publisher)
+                await supervisor.close()
+                await self._drain(spool, publisher)
         finally:
-            watch.close()
             await publisher.close()
-            self.spool.close()
+            spool.close()
 
-    def _shard(self, index: int) -> Shard:
-        return Shard(
-            index,
-            self._feed,
-            spool=self.spool,
-            clock=self._clock,
-            gate=self._gate,
-            tuning=self._tuning,
-            telemetry=self._telemetry.shard(index),
-            tls=self._tls,
+    def _supervisor(self, spool: Spool) -> Supervisor:
+        gate = Gate(
+            self._clock,
+            interval_s=max(self._tuning.stagger_s, self._feed.limits.connect_interval_s),
+            at_once=self._tuning.concurrent_connects,
         )
 
-    def _publisher(self) -> Publisher:
+        def shard(index: int) -> Shard:
+            return Shard(
+                index,
+                self._feed,
+                spool=spool,
+                clock=self._clock,
+                gate=gate,
+                tuning=self._tuning,
+                telemetry=self._telemetry.shard(index),
+                tls=self._tls,
+            )
+
+        return Supervisor(
+            self._feed.name,
+            self._feed.limits,
+            shard,
+            clock=self._clock,
+            tuning=self._tuning,
+            telemetry=self._telemetry,
+        )
+
+    def _publisher(self, spool: Spool, pump: Pump) -> Publisher:
+        def changed(_: StreamState) -> None:
+            spool.republish()
+            self._telemetry.stream_changed(self.stream, spool.unpublished)
+
         return Publisher(
             self._bus,
             stream=self.stream,
             prefix=self._prefix,
-            acknowledged=self._pump.acknowledged,
-            refused=self._pump.refuse,
+            acknowledged=pump.acknowledged,
+            refused=pump.refuse,
             clock=self._clock,
-            stream_changed=self._stream_changed,
+            stream_changed=changed,
             window=self._transport.window,
             feed=self._feed.name,
             category=self._feed.category,
         )
 
-    def _stream_changed(self, _: StreamState) -> None:
-        self.spool.republish()
-        self._telemetry.stream_changed(self.stream, self.spool.unpublished)
-
-    async def _run_pump(self, publisher: Publisher) -> None:
+    async def _run_pump(self, pump: Pump, publisher: Publisher) -> None:
         await self._stream_fits.wait()
         publisher.start()
-        await self._pump.run(publisher)
+        await pump.run(publisher)
 
-    async def _tend_bus(self) -> None:
+    async def _tend_bus(self, spool: Spool) -> None:
         """Make the stream, judge it, bury the dead, then follow the archive's floor."""
         while True:
             try:
                 async with await Streams.connect(self._bus, self._clock) as streams:
-                    await self._with_bus(streams)
+                    await self._with_bus(spool, streams)
             except Unavailable as error:
                 self.health.set("bus", ok=False, reason=error.message)
                 self._telemetry.waiting_for_bus(error.message)
                 await self._clock.sleep(_RETRY_S)
 
-    async def _with_bus(self, streams: Streams) -> None:
+    async def _with_bus(self, spool: Spool, streams: Streams) -> None:
         transport = self._transport
         await streams.ensure(
             self.stream,
@@ -259,11 +273,11 @@ class Connector:
             replicas=transport.replicas,
         )
         self._telemetry.bus_answers(self.stream)
-        await close_dead(self.spool, lambda after: scan(self._bus, self._clock, self.stream, after))
+        await close_dead(spool, lambda after: scan(self._bus, self._clock, self.stream, after))
         self._stream_fits.set()
         checked = self._clock.mono()
         while True:
-            self.spool.archived(await streams.archived_floor(self.stream))
+            spool.archived(await streams.archived_floor(self.stream))
             if self._clock.mono() - checked > _COVERAGE_S:
                 checked = self._clock.mono()
                 await streams.check_coverage(
@@ -271,12 +285,13 @@ class Connector:
                 )
             await self._clock.sleep(_FLOOR_S)
 
-    async def _inspect(self, publisher: Publisher) -> None:
+    async def _inspect(self, spool: Spool, supervisor: Supervisor, publisher: Publisher) -> None:
         while True:
-            self.spool.inspect()
-            ok, reason = self.spool.condition
+            spool.inspect()
+            ok, reason = spool.condition
             self.health.set("spool", ok=ok, reason=reason)
-            away = self._supervisor.disconnected
+            self.health.warn("spool", spool.warning)
+            away = supervisor.disconnected
             self.health.set(
                 "shards", ok=not away, reason=f"not connected: {', '.join(map(str, away))}"
             )
@@ -284,22 +299,16 @@ class Connector:
                 self.health.set("bus", ok=publisher.connected, reason=publisher.problem)
             await self._clock.sleep(_INSPECT_S)
 
-    def _blocked(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
-        """Called from the watching thread."""
-        self.health.alive = seconds <= 0
-        if seconds > 0:
-            self._telemetry.loop_blocked(seconds)
-
-    async def _drain(self, publisher: Publisher) -> None:
+    async def _drain(self, spool: Spool, publisher: Publisher) -> None:
         """Give the bus everything, within a bound; the rest waits in the spool."""
-        self.spool.flush()
+        spool.flush()
         began = seen = self._clock.mono()
-        while self.spool.unpublished:
+        while spool.unpublished:
             now = self._clock.mono()
             seen = now if publisher.connected else seen
             if now - began > self._tuning.drain_s or now - seen > self._tuning.away_s:
                 break
             await self._clock.sleep(_DRAIN_LOOK_S)
-        if self.spool.unpublished:
-            self._telemetry.left_in_spool(self.spool.unpublished)
-        await self.spool.sync()
+        if spool.unpublished:
+            self._telemetry.left_in_spool(spool.unpublished)
+        await spool.sync()

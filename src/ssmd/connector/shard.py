@@ -6,7 +6,7 @@ import platform
 import random
 import ssl
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -29,7 +29,7 @@ from ssmd.runtime.identity import new_connection_id
 
 _ABRUPT: Final = frozenset({"silence", "pong", "send_timeout", "oversize"})
 """The other side does not answer, or must not go on: no handshake."""
-_REPORT_S: Final = 1.0
+_REPORT_S: Final = 0.5
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -276,7 +276,7 @@ class Shard:
             if now.mono - connection.last_receive > self._feed.limits.silence_s:
                 connection.leave("silence")
             elif socket.is_refused:
-                socket.abort("oversize" if socket.is_oversize else "protocol")
+                socket.abort("protocol")
             elif socket.unsent_s(now.mono) > self._tuning.send_s:
                 connection.leave("send_timeout")
             elif self._tuning.planned_s and live is self.current:
@@ -285,7 +285,9 @@ class Shard:
                     self._news.set()
             if now.mono - reported >= _REPORT_S:
                 reported = now.mono
-                connection.report(now)
+                self._telemetry.report_counts()
+                if live is self.current:  # while one replaces another, the old one counts
+                    connection.report(now)
 
     def _ticker_done(self, task: asyncio.Task[None], live: Live) -> None:
         self._tickers.discard(task)
@@ -356,9 +358,9 @@ class _Receiver:
         """A frame for the connection."""
         self.connection.received(frame)
 
-    def oversize(self) -> None:
+    def unkept(self, reason: Literal["oversize", "protocol"]) -> None:
         """A loss for the connection to declare."""
-        self.connection.oversize()
+        self.connection.unkept(reason)
 
     def abandon(self) -> None:
         """The attempt was given up; should it have succeeded meanwhile, it is closed."""

@@ -1,9 +1,11 @@
 """One WebSocket, as frames with times: the only place in this room that knows the library."""
 
 import asyncio
+import logging
 import socket as sockets
 import ssl
-from typing import Final, Protocol
+import sys
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 import picows
@@ -57,8 +59,8 @@ class Receiver(Protocol):
         """A whole frame arrived."""
         ...
 
-    def oversize(self) -> None:
-        """A frame beyond the bound arrived and was not kept; the socket ends."""
+    def unkept(self, reason: Literal["oversize", "protocol"]) -> None:
+        """A frame arrived and cannot be had: too long, or not as RFC 6455 has it. The last call."""
         ...
 
 
@@ -130,13 +132,6 @@ class Socket:
         """Whether the library gave the connection up over what it was sent."""
         return self._reason is None and self._transport.is_close_frame_sent
 
-    @property
-    def is_oversize(self) -> bool:
-        """Whether it gave up over a frame header announcing more than the bound."""
-        sent = getattr(self._transport.close_handshake, "sent", None)
-        code = getattr(sent, "code", None)
-        return self.is_refused and code == picows.WSCloseCode.MESSAGE_TOO_BIG
-
     def _gone(self) -> None:
         reason = self._reason or ("protocol" if self.is_refused else "lost")
         if not self.ended.done():
@@ -154,6 +149,7 @@ class _Listener(picows.WSListener):
         self._parts_bytes = 0
         self._parts_opcode: Opcode | None = None
         self._deaf = False
+        self._violation: picows.WSCloseCode | None = None
         self.socket: Socket | None = None
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
@@ -165,7 +161,7 @@ class _Listener(picows.WSListener):
         if self._deaf:
             return
         if frame.payload_size > self._max_bytes:
-            self._oversize()
+            self._give_up("oversize")
             return
         opcode = _OPCODES[frame.msg_type]
         payload = frame.get_payload_as_bytes()
@@ -175,9 +171,8 @@ class _Listener(picows.WSListener):
         self._receiver.received(Frame(payload, opcode, now.wall, now.mono))
 
     def on_ws_disconnected(self, transport: picows.WSTransport) -> None:
+        self._declare()
         if self.socket is not None:
-            if self.socket.is_oversize:
-                self._oversize()
             self.socket._gone()  # noqa: SLF001 - two halves of one thing
 
     def pause_writing(self) -> None:
@@ -185,6 +180,23 @@ class _Listener(picows.WSListener):
 
     def resume_writing(self) -> None:
         """Nothing was paused."""
+
+    def violated(self, code: picows.WSCloseCode) -> None:
+        """The library refuses what it reads, and is still to deliver the frame before it."""
+        if self._violation is None:
+            self._violation = code
+            asyncio.get_running_loop().call_soon(self._declare)
+
+    def _declare(self) -> None:
+        """Say that a frame came which the library keeps to itself; the connection ends.
+
+        It hands over nothing that breaks the protocol (a CLOSE with an impossible code, or with a
+        reason that is no UTF-8, among them), nor its bytes.
+        """
+        if self._violation == picows.WSCloseCode.MESSAGE_TOO_BIG:
+            self._give_up("oversize")
+        elif self._violation is not None:
+            self._give_up("protocol")
 
     def _assemble(
         self, payload: bytes, opcode: Opcode, frame: picows.WSFrame, wall: int, mono: float
@@ -198,7 +210,7 @@ class _Listener(picows.WSListener):
         self._parts.append(payload)
         self._parts_bytes += len(payload)
         if self._parts_bytes > self._max_bytes:
-            self._oversize()
+            self._give_up("oversize")
         elif frame.fin:
             self._deliver(wall, mono)
 
@@ -207,12 +219,27 @@ class _Listener(picows.WSListener):
         self._parts, self._parts_bytes, self._parts_opcode = [], 0, None
         self._receiver.received(Frame(payload, opcode, wall, mono))
 
-    def _oversize(self) -> None:
+    def _give_up(self, reason: Literal["oversize", "protocol"]) -> None:
         if not self._deaf and self.socket is not None:
             self._deaf = True
             self._parts = []
-            self._receiver.oversize()
-            self.socket.abort("oversize")
+            self._receiver.unkept(reason)
+            self.socket.abort(reason)
+
+
+class _Log(logging.LoggerAdapter[logging.Logger]):
+    """The library's log, and the only place where it says at once what it refuses to read."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.getLogger("picows.client"), {})
+        self.listener: _Listener | None = None
+
+    def error(self, msg: object, *args: object, **options: Any) -> None:  # noqa: ANN401 - as the parent's
+        """Called from inside the library's handler of a protocol error, among others."""
+        error = sys.exception()
+        if isinstance(error, picows.WSProtocolError) and self.listener is not None:
+            self.listener.violated(error.args[0])
+        super().error(msg, *args, **options)
 
 
 async def connect(
@@ -236,9 +263,16 @@ async def connect(
         ConnectFailed: There is no connection, for whatever reason.
     """
     endpoint = without_credentials(handshake.url)
+    log = _Log()
+
+    def listen() -> _Listener:
+        log.listener = _Listener(receiver, clock, tuning)
+        return log.listener
+
     attempt = picows.ws_connect(
-        lambda: _Listener(receiver, clock, tuning),
+        listen,
         handshake.url,
+        logger_name=log,
         ssl_context=tls,
         websocket_handshake_timeout=tuning.connect_s,
         enable_auto_ping=False,

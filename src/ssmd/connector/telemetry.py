@@ -23,6 +23,8 @@ class Telemetry:
         self.feed = feed
         self.category = category or ""
         self._labels = (self.feed, self.category)
+        self._frame_seconds = metrics.FRAME_SECONDS.labels(*self._labels)
+        self._flushes: list[int] = []
 
     # --- the spool
 
@@ -61,13 +63,28 @@ class Telemetry:
         incident("spool.disk_low", feed=self.feed, free_bytes=free_bytes, wanted_bytes=wanted_bytes)
 
     def spool_sizes(
-        self, *, free_bytes: int, size_bytes: int, files: int, unpublished: int
+        self,
+        *,
+        free_bytes: int,
+        size_bytes: int,
+        files: int,
+        unpublished: int,
+        unarchived: int,
+        age_s: float,
     ) -> None:
         """How large the spool is, about once a second."""
         metrics.DISK_FREE.labels(*self._labels).set(free_bytes)
         metrics.SPOOL_BYTES.labels(*self._labels).set(size_bytes)
         metrics.SPOOL_FILES.labels(*self._labels).set(files)
         metrics.SPOOL_UNPUBLISHED.labels(*self._labels).set(unpublished)
+        metrics.SPOOL_UNARCHIVED.labels(*self._labels).set(unarchived)
+        metrics.SPOOL_AGE.labels(*self._labels).set(age_s)
+        metrics.observe_all(self._frame_seconds, (ns / SECOND_NS for ns in self._flushes))
+        self._flushes = []
+
+    def flushed(self, duration_ns: int) -> None:
+        """What one turn received is written, this long after its first frame came, in ns."""
+        self._flushes.append(duration_ns)
 
     # --- publishing
 
@@ -148,15 +165,21 @@ class ShardTelemetry:
         metrics.touch(feed, category, index)
         self._frames = metrics.FRAMES.labels(*labels)
         self._bytes = metrics.BYTES.labels(*labels)
+        self._latency = metrics.VENUE_LATENCY.labels(feed, category)
+        self._latencies: list[int] = []
         self._counts: dict[str, int] = {}
         self._new_frames = self._new_bytes = 0
 
-    def count(self, kind: str, size: int, part: int) -> None:
-        """An envelope was made of a frame; `report` makes it visible."""
+    def count(
+        self, kind: str, size: int, part: int, ts_event: int | None, ts_recv: int | None
+    ) -> None:
+        """An envelope was made of a frame; `report_counts` makes it visible. Times in ns."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
         if part == 0:
             self._new_frames += 1
             self._new_bytes += size
+            if ts_event is not None and ts_recv is not None:
+                self._latencies.append(ts_recv - ts_event)
 
     def report(
         self,
@@ -168,13 +191,7 @@ class ShardTelemetry:
         refused: int,
         pong_age_s: float | None,
     ) -> None:
-        """How the connection is, about once a second."""
-        for kind, number in self._counts.items():
-            metrics.MESSAGES.labels(*self._labels, kind).inc(number)
-        self._frames.inc(self._new_frames)
-        self._bytes.inc(self._new_bytes)
-        self._counts = {}
-        self._new_frames = self._new_bytes = 0
+        """How the connection is, twice a second."""
         metrics.IDLE.labels(*self._labels).set(idle_s)
         metrics.LAST_ACTIVITY.labels(*self._labels).set(wall / SECOND_NS - idle_s)
         metrics.SUBSCRIBED.labels(*self._labels).set(subscribed)
@@ -182,6 +199,17 @@ class ShardTelemetry:
         metrics.REFUSED.labels(*self._labels).set(refused)
         if pong_age_s is not None:
             metrics.PONG_AGE.labels(*self._labels).set(pong_age_s)
+
+    def report_counts(self) -> None:
+        """What came since the last time, twice a second."""
+        for kind, number in self._counts.items():
+            metrics.MESSAGES.labels(*self._labels, kind).inc(number)
+        self._frames.inc(self._new_frames)
+        self._bytes.inc(self._new_bytes)
+        metrics.observe_all(self._latency, (ns / SECOND_NS for ns in self._latencies))
+        self._counts = {}
+        self._latencies = []
+        self._new_frames = self._new_bytes = 0
 
     def unread(self, reason: str) -> None:
         """A frame was not understood; it is kept all the same."""

@@ -135,7 +135,13 @@ class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="reconnect", tag_fi
 
 
 LossReason = Literal[
-    "spool_full", "spool_bound", "spool_damaged", "oversize", "publish_refused", "bus_loss"
+    "spool_full",
+    "spool_bound",
+    "spool_damaged",
+    "oversize",
+    "publish_refused",
+    "bus_loss",
+    "protocol",
 ]
 
 

@@ -30,12 +30,25 @@ class Health:
     def __init__(self) -> None:
         self.alive = True
         self._conditions: dict[str, str | None] = {}
+        self._warnings: dict[str, str] = {}
         self._ready = asyncio.Event()
 
     def set(self, name: str, ok: bool, reason: str = "") -> None:
         """State one condition; `reason` says why it does not hold."""
         self._conditions[name] = None if ok else reason or "not ok"
         self._announce()
+
+    def warn(self, name: str, text: str) -> None:
+        """Say what will go wrong before long; it is no reason not to be ready. Empty ends it."""
+        if text:
+            self._warnings[name] = text
+        else:
+            self._warnings.pop(name, None)
+
+    @property
+    def warnings(self) -> list[str]:
+        """A sentence for everything that will go wrong before long."""
+        return [f"{name}: {text}" for name, text in sorted(self._warnings.items())]
 
     def drop(self, name: str) -> None:
         """Forget a condition, say of a shard that is no longer planned."""
@@ -96,8 +109,8 @@ async def serve(health: Health, host: str, port: int) -> Address:
     app = web.Application()
     app.add_routes(
         [
-            web.get("/health", _answer(lambda: (health.alive, []))),
-            web.get("/ready", _answer(health.ready)),
+            web.get("/health", _answer(lambda: (health.alive, {"reasons": []}))),
+            web.get("/ready", _answer(lambda: _readiness(health))),
             web.get("/metrics", _metrics),
         ]
     )
@@ -111,10 +124,15 @@ async def serve(health: Health, host: str, port: int) -> Address:
     return Address(host, int(runner.addresses[0][1]), runner)
 
 
-def _answer(question: Callable[[], tuple[bool, list[str]]]) -> _Route:
+def _readiness(health: Health) -> tuple[bool, dict[str, list[str]]]:
+    ok, reasons = health.ready()
+    return ok, {"reasons": reasons, "warnings": health.warnings}
+
+
+def _answer(question: Callable[[], tuple[bool, dict[str, list[str]]]]) -> _Route:
     async def answer(request: web.Request) -> web.Response:
-        ok, reasons = question()
-        body = msgspec.json.encode({"status": "ok" if ok else "not_ok", "reasons": reasons})
+        ok, sentences = question()
+        body = msgspec.json.encode({"status": "ok" if ok else "not_ok", **sentences})
         return web.Response(
             body=body, status=_OK if ok else _UNAVAILABLE, content_type="application/json"
         )

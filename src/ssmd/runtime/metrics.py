@@ -6,6 +6,8 @@ number), `stream`, and words from small fixed sets. Never a symbol, an address o
 its first increment hides that increment from every rate.
 """
 
+from bisect import bisect_left
+from collections import Counter as Tally
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
@@ -51,6 +53,7 @@ LOSS_REASONS: Final = (
     "oversize",
     "publish_refused",
     "bus_loss",
+    "protocol",
 )
 """Why a received frame could not be kept: `model.records.LossReason`."""
 RUNGS: Final = ("received", "written", "spooled", "published", "archived")
@@ -116,6 +119,20 @@ def _touch(labels: tuple[str, ...], values: tuple[str, ...]) -> None:
             metric.labels(*values, word)
         if not words:
             metric.labels(*values)
+
+
+def observe_all(histogram: Histogram, values: Iterable[float]) -> None:
+    """Observe many values at once, below zero as zero: an eighth of the cost of one by one.
+
+    Args:
+        histogram: One with its labels, if it has any.
+        values: In seconds.
+    """
+    clamped = [max(0.0, value) for value in values]
+    bounds = histogram._upper_bounds  # noqa: SLF001 - the library has no call for this
+    for at, number in Tally(bisect_left(bounds, value) for value in clamped).items():
+        histogram._buckets[at].inc(number)  # noqa: SLF001 - see above
+    histogram._sum.inc(sum(clamped))  # noqa: SLF001 - see above
 
 
 # --- the connector: sockets and sessions
@@ -317,9 +334,6 @@ SEAL_SECONDS: Final = _histogram(
 OPEN_SEGMENTS: Final = _gauge("ssmd_archiver_active_streams", "Segments open.", _STREAM)
 DUPLICATES: Final = _counter(
     "ssmd_archiver_duplicates_dropped_total", "Messages that were archived already.", _STREAM
-)
-VALIDATION_FAILURES: Final = _counter(
-    "ssmd_archiver_validation_failures_total", "Sealed segments that failed their check.", _STREAM
 )
 FOREIGN: Final = _counter(
     "ssmd_archiver_parse_failures_total", "Messages that are not envelopes of ours.", _STREAM

@@ -45,18 +45,20 @@ async def scrape(address: str) -> Samples:
 
 
 async def complaints_of(address: str) -> list[str]:
-    """Why the service at `address` is not ready, a sentence each; empty when it is.
+    """Why the service at `address` is not ready or will not be before long, a sentence each.
 
     Raises:
         Unavailable: Nobody answers there.
     """
-    return msgspec.json.decode(await _fetch(f"{address}/ready"), type=_Readiness).reasons
+    answer = msgspec.json.decode(await _fetch(f"{address}/ready"), type=_Readiness)
+    return [*answer.reasons, *answer.warnings]
 
 
 class _Readiness(msgspec.Struct):
     """The answer of `/ready`."""
 
     reasons: list[str]
+    warnings: list[str] = []
 
 
 async def _fetch(url: str) -> str:

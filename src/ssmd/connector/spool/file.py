@@ -1,20 +1,20 @@
 """One spool file: written at its end, read back by position, forgotten as a whole."""
 
+import contextlib
 import os
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, Self
 
 from ssmd.connector.spool.codec import HEADER, Damage, Entry, Tail, walk
+from ssmd.connector.spool.device import SYSTEM, Device
 from ssmd.model.intervals import Intervals
-
-Write = Callable[[int, memoryview], int]
-"""How bytes reach a file: `os.write`, or a failing one in tests."""
 
 SUFFIX: Final = ".wal"
 _INDEX_EVERY: Final = 1024
 _READ_BYTES: Final = 1 << 20
+DRAFT: Final = ".draft"
 
 
 def path_of(directory: Path, first: int) -> Path:
@@ -34,7 +34,7 @@ class SpoolFile:
         sequence: The greatest stream sequence acknowledged for its records.
     """
 
-    def __init__(self, path: Path, first: int, write: Write = os.write) -> None:
+    def __init__(self, path: Path, first: int, device: Device = SYSTEM) -> None:
         self.path = path
         self.first = first
         self.last = first - 1
@@ -44,17 +44,20 @@ class SpoolFile:
         self._held = 0
         self._acked = Intervals()
         self._index: list[tuple[int, int]] = []
-        self._write = write
+        self._device = device
         self._fd = -1
 
     @classmethod
-    def create(cls, directory: Path, first: int, carry: bytes, write: Write) -> Self:
-        """A new file with its carry written.
+    def create(
+        cls, directory: Path, first: int, carry: bytes, device: Device, *, draft: bool = False
+    ) -> Self:
+        """A new file with its carry written; a draft has no place on the shelf before `publish`.
 
         Raises:
             OSError: There is no room; nothing is left behind.
         """
-        file = cls(path_of(directory, first), first, write)
+        path = path_of(directory, first)
+        file = cls(path.with_suffix(DRAFT) if draft else path, first, device)
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
         file._fd = os.open(file.path, flags, 0o644)
         error = file.append(carry)
@@ -78,12 +81,20 @@ class SpoolFile:
         view = memoryview(data)
         while view:
             try:
-                written = self._write(self._fd, view)
+                written = self._device.write(self._fd, view)
             except OSError as error:
                 return error
             self.size += written
             view = view[written:]
         return None
+
+    def publish(self) -> None:
+        """Take the place a draft was written for, whatever stood there.
+
+        Raises:
+            OSError: It cannot be taken.
+        """
+        self.path = self.path.rename(self.path.with_suffix(SUFFIX))
 
     def trim(self, size: int) -> None:
         """Cut what was written in part."""
@@ -96,7 +107,7 @@ class SpoolFile:
         Raises:
             OSError: The device failed; what was written since the last sync may be lost.
         """
-        os.fdatasync(self._fd)
+        self._device.sync(self._descriptor())
 
     def holds(self, position: int, offset: int) -> None:
         """Take note of a record: at which position, from which offset."""
@@ -113,6 +124,20 @@ class SpoolFile:
         self.unacked -= 1
         self.sequence = max(self.sequence, sequence)
         return True
+
+    def is_acknowledged(self, position: int) -> bool:
+        """Whether the bus stored the record."""
+        return position in self._acked
+
+    def cut(self, beyond: Collection[int], size: int) -> None:
+        """Hold these positions, its last, no more: their bytes, from `size` on, stand elsewhere."""
+        self.last = min(beyond) - 1
+        self.unacked -= sum(position not in self._acked for position in beyond)
+        self._held -= len(beyond)
+        self._index = self._index[: bisect_right(self._index, (self.last, self.size))]
+        self.size = size
+        with contextlib.suppress(OSError):  # left there, it is read twice by the next process
+            os.truncate(self.path, size)
 
     def forget_acknowledgements(self) -> None:
         """The bus lost what it had: everything is to be published again."""
@@ -147,6 +172,11 @@ class SpoolFile:
             os.close(self._fd)
             self._fd = -1
 
+    def _descriptor(self) -> int:
+        if self._fd < 0:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        return self._fd
+
     def _read_from(self, offset: int, position: int, limit: int, found: list[Entry]) -> int:
         """Read one block; gives the offset where the next begins."""
         data = self._block(offset)
@@ -165,10 +195,8 @@ class SpoolFile:
 
     def _block(self, offset: int, least: int = _READ_BYTES) -> bytes:
         """About a megabyte from an offset; more when the record there is longer."""
-        if self._fd < 0:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         wanted = min(least, self.size - offset)
-        data = os.pread(self._fd, wanted, offset)
+        data = os.pread(self._descriptor(), wanted, offset)
         length = HEADER.size + HEADER.unpack_from(data)[0] if len(data) >= HEADER.size else 0
         if wanted < length <= self.size - offset:
             data = os.pread(self._fd, length, offset)

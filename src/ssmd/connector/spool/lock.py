@@ -3,8 +3,9 @@
 import fcntl
 import os
 from pathlib import Path
+from typing import Self
 
-from ssmd.model.errors import Busy
+from ssmd.model.errors import Busy, Unavailable
 
 
 class Lock:
@@ -32,6 +33,28 @@ class Lock:
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode(), 0)
 
+    @classmethod
+    def claim(cls, directory: Path) -> Self:
+        """Make the directory and claim it.
+
+        Raises:
+            Busy: Another process holds it.
+            Unavailable: It cannot be made or written.
+        """
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            return cls(directory)
+        except OSError as error:
+            raise unusable(directory, error) from error
+
     def release(self) -> None:
         """Let another connector in."""
         os.close(self._fd)
+
+
+def unusable(directory: Path, error: OSError) -> Unavailable:
+    """What to say of a spool the operating system refuses."""
+    return Unavailable(
+        f"The spool {directory} cannot be used: {error}.",
+        remedy="Free space there, or name another one.",
+    )

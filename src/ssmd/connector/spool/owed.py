@@ -108,6 +108,15 @@ class Owed:
             self._said = Pending()
             self._write()
 
+    def renew(self) -> None:
+        """Write the reserved space again: its last fsync failed.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if self._said or self._losses:
+            self._write()
+
     def _write(self) -> None:
         self._reserve.write([*self._said.all(), *self._losses.all()])
 

@@ -2,10 +2,12 @@
 
 import mmap
 import os
+from itertools import pairwise
 from pathlib import Path
 
 from ssmd.connector.spool.codec import Carry, Damage, Entry, Totals, read_carry, walk
-from ssmd.connector.spool.file import SUFFIX, SpoolFile, Write
+from ssmd.connector.spool.device import SYSTEM, Device
+from ssmd.connector.spool.file import DRAFT, SUFFIX, SpoolFile
 from ssmd.connector.spool.lives import Life, Lives
 from ssmd.connector.spool.losses import Loss
 from ssmd.model.envelope import LEDGER, Envelope
@@ -90,7 +92,7 @@ class Found:
         if life and life.connection not in self.lives.open:
             self._end(life, envelope)
         self.totals = counted(self.totals, envelope)
-        self.next_position = entry.position + 1
+        self.next_position = max(self.next_position, entry.position + 1)
         seen = self._seen.get(envelope.connection)
         if seen is None:
             seen = self._seen[envelope.connection] = (Intervals(), Intervals())
@@ -139,23 +141,28 @@ def counted(totals: Totals, envelope: Envelope) -> Totals:
     return Totals(totals.frames, totals.lost + Intervals(lost.ordinals).count)
 
 
-def recover(directory: Path, write: Write, *, cut: bool = True) -> Found:
-    """Read every file; cut the torn end of the last one when `cut`.
+def recover(directory: Path, device: Device = SYSTEM, *, cut: bool = True) -> Found:
+    """Read every file; clear away what a crash left, torn ends included, when `cut`.
 
     Raises:
         OSError: A file cannot be read.
     """
     found = Found()
+    for draft in directory.glob(f"*{DRAFT}") if cut else ():
+        draft.unlink()  # killed while rewriting: its records stand where they stood
     paths = sorted(directory.glob(f"*{SUFFIX}"))
     for path in paths:
-        _read_file(path, write, found, cut=cut and path == paths[-1])
+        _read_file(SpoolFile(path, int(path.stem), device), found, cut=cut and path == paths[-1])
+    for older, newer in pairwise(found.files):
+        if older.last >= newer.first:  # killed while records in doubt were being moved
+            older.cut(range(newer.first, older.last + 1), older.size)
     for life in (*found.lives.open.values(), *(life for life, _ in found.ended.values())):
         life.raise_to(life.kept_ordinal, life.kept_record)
     return found
 
 
-def _read_file(path: Path, write: Write, found: Found, *, cut: bool) -> None:
-    file = SpoolFile(path, int(path.stem), write)
+def _read_file(file: SpoolFile, found: Found, *, cut: bool) -> None:
+    path = file.path
     file.size = path.stat().st_size
     before, end = found.sequence, 0
     if file.size:

@@ -1,13 +1,16 @@
 """All files of a spool: which one is written, what may go, where a position stands."""
 
 import contextlib
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
 
 from ssmd.connector.spool.codec import Carry, Entry, Totals, encode_carry
-from ssmd.connector.spool.file import SpoolFile, Write
+from ssmd.connector.spool.device import Device
+from ssmd.connector.spool.file import SpoolFile
+from ssmd.connector.spool.lag import Lag
 from ssmd.connector.spool.lives import Lives
 
 
@@ -18,18 +21,21 @@ class Shelf:
         files: Every file, oldest first.
         sequence: The greatest stream sequence acknowledged.
         unsynced: Files written since they were last made durable.
+        lag: How far the archive is behind the bus.
     """
 
     def __init__(
-        self, directory: Path, files: Sequence[SpoolFile], sequence: int, write: Write
+        self, directory: Path, files: Sequence[SpoolFile], sequence: int, device: Device
     ) -> None:
         self.files = list(files)
         self.sequence = sequence
         self.unsynced: set[SpoolFile] = set()
+        self.lag = Lag()
         self._directory = directory
-        self._write = write
+        self._device = device
         self._bytes = sum(file.size for file in files)
         self._syncing: set[SpoolFile] = set()
+        self._is_listed = True
 
     @property
     def active(self) -> SpoolFile:
@@ -47,6 +53,16 @@ class Shelf:
         return sum(file.unacked for file in self.files)
 
     @property
+    def unarchived(self) -> int:
+        """Records that are not known to rest in the archive."""
+        return self.unacked + self.lag.count
+
+    @property
+    def first_unarchived(self) -> int:
+        """The least position that is not known to rest in the archive."""
+        return max(self.first, self.lag.position + 1)
+
+    @property
     def first(self) -> int:
         """The least position kept."""
         return self.files[0].first if self.files else 0
@@ -57,22 +73,54 @@ class Shelf:
         Raises:
             OSError: There is no room; the files are as before.
         """
-        carry = Carry(
-            first=first,
-            acked=self._acked() - 1,
-            sequence=self.sequence,
-            totals=totals,
-            lives=tuple(life.state() for life in lives.open.values()),
-            latest=lives.latest,
-        )
         if self.files and self.active.first == first:
             if self.active.is_open:
                 return  # it holds nothing yet
             self._remove(self.active)  # left empty by another process: its name is needed
-        file = SpoolFile.create(self._directory, first, encode_carry(carry), self._write)
-        self.files.append(file)
-        self._bytes += file.size
-        self.unsynced.add(file)
+        carry = self._carry(first, totals, lives)
+        self._put(SpoolFile.create(self._directory, first, carry, self._device))
+
+    def rewrite(
+        self,
+        doubtful: Sequence[int],
+        offset: int,
+        records: Sequence[tuple[int, bytes]],
+        first: int,
+        totals: Totals,
+        lives: Lives,
+    ) -> list[int]:
+        """Write anew what a failed fsync left in doubt; the files it stood in lose it.
+
+        Args:
+            doubtful: Positions in doubt, ascending: the last ones of the shelf.
+            offset: Where in its file the first of them stands.
+            records: What is left of them, with their positions.
+            first: The position after the last one that is durable.
+            totals: Counts up to there.
+            lives: Connections without a closing record.
+
+        Returns:
+            The offset of every record in the new file.
+
+        Raises:
+            OSError: There is no room; the files are as before.
+        """
+        carry = self._carry(first, totals, lives)
+        file = SpoolFile.create(self._directory, first, carry, self._device, draft=True)
+        offsets = list(accumulate((len(data) for _, data in records), initial=file.size))
+        error = file.append(b"".join(data for _, data in records))
+        try:
+            if error is not None:
+                raise error
+            file.publish()
+        except OSError:
+            file.delete()
+            raise
+        for (position, _), at in zip(records, offsets, strict=False):
+            file.holds(position, at)
+        self._move(file, doubtful, offset)
+        self._put(file)
+        return offsets[:-1]
 
     def append(self, records: Sequence[bytes]) -> tuple[int, OSError | None]:
         """Write to the active file; gives how many records arrived whole, and why not all."""
@@ -94,16 +142,24 @@ class Shelf:
         if file is None or not file.acknowledge(position, sequence):
             return False
         self.sequence = max(self.sequence, sequence)
+        self.lag.acknowledge(position, sequence)
         return True
+
+    def is_acknowledged(self, position: int) -> bool:
+        """Whether the bus stored a record."""
+        file = self._file_of(position)
+        return file is not None and file.is_acknowledged(position)
 
     def forget_acknowledgements(self) -> None:
         """Everything kept must be published again."""
         self.sequence = 0
+        self.lag.forget()
         for file in self.files:
             file.forget_acknowledgements()
 
     def drop_archived(self, floor: int) -> int:
         """Delete the oldest files whose every record rests in the archive; gives the records."""
+        self.lag.reach(floor)
         return self._drop(lambda file: file.sequence <= floor)
 
     def drop_acknowledged(self, most: int) -> int:
@@ -123,6 +179,22 @@ class Shelf:
         self._syncing, self.unsynced = self.unsynced, set()
         return list(self._syncing)
 
+    def sync(self, files: Sequence[SpoolFile]) -> None:
+        """Make files durable, new names included. May run in a thread.
+
+        Raises:
+            OSError: The device failed: nothing written since the last good one may be trusted.
+        """
+        listed, self._is_listed = self._is_listed, True
+        for file in files:
+            file.sync()
+        if not listed:
+            descriptor = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
     def end_sync(self) -> None:
         """They are durable, or never will be."""
         self._syncing = set()
@@ -131,6 +203,37 @@ class Shelf:
         """Let go of all files."""
         for file in self.files:
             file.close()
+
+    def _carry(self, first: int, totals: Totals, lives: Lives) -> bytes:
+        return encode_carry(
+            Carry(
+                first=first,
+                acked=self._acked() - 1,
+                sequence=self.sequence,
+                totals=totals,
+                lives=tuple(life.state() for life in lives.open.values()),
+                latest=lives.latest,
+            )
+        )
+
+    def _put(self, file: SpoolFile) -> None:
+        self.files.append(file)
+        self._bytes += file.size
+        self.unsynced.add(file)
+        self._is_listed = False
+
+    def _move(self, file: SpoolFile, doubtful: Sequence[int], offset: int) -> None:
+        """A rewritten file takes positions, and what is known of them, from older files."""
+        for old in [old for old in self.files if old.last >= file.first or old.first >= file.first]:
+            moved = [position for position in doubtful if old.first <= position <= old.last]
+            for position in moved:
+                if old.is_acknowledged(position):
+                    file.acknowledge(position, old.sequence)
+            if old.first >= file.first:
+                self._remove(old, replaced=old.path == file.path)
+            else:
+                self._bytes += offset - old.size
+                old.cut(moved, offset)
 
     def _drop(self, wanted: Callable[[SpoolFile], bool]) -> int:
         dropped = 0
@@ -143,11 +246,14 @@ class Shelf:
             self._remove(file)
         return dropped
 
-    def _remove(self, file: SpoolFile) -> None:
+    def _remove(self, file: SpoolFile, *, replaced: bool = False) -> None:
         self.files.remove(file)
         self.unsynced.discard(file)
         self._bytes -= file.size
-        file.delete()
+        if replaced:
+            file.close()
+        else:
+            file.delete()
 
     def _acked(self) -> int:
         """The least position not acknowledged."""

@@ -6,22 +6,21 @@ lost: first in reserved space, then, once there is room, in records of its own.
 
 import asyncio
 import contextlib
-import os
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
 
 from ssmd.connector.spool.backlog import Backlog
 from ssmd.connector.spool.codec import Totals, encode_all
-from ssmd.connector.spool.file import SpoolFile, Write
+from ssmd.connector.spool.device import SYSTEM, Device
+from ssmd.connector.spool.durable import Durable
 from ssmd.connector.spool.lives import Life
-from ssmd.connector.spool.lock import Lock
+from ssmd.connector.spool.lock import Lock, unusable
 from ssmd.connector.spool.losses import LossesFile
 from ssmd.connector.spool.owed import Owed
 from ssmd.connector.spool.recovery import Found, counted, recover
 from ssmd.connector.spool.settings import SpoolLimits
 from ssmd.connector.spool.shelf import Shelf
+from ssmd.connector.spool.space import Space
 from ssmd.connector.telemetry import Telemetry
 from ssmd.model.envelope import LEDGER, Envelope
 from ssmd.model.errors import Unavailable
@@ -61,25 +60,25 @@ class Spool:
         clock: Clock,
         telemetry: Telemetry,
         *,
-        write: Write = os.write,
-        free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
+        device: Device = SYSTEM,
+        lock: Lock | None = None,
     ) -> None:
         self._directory = directory
         self._limits = limits
         self._clock = clock
         self._telemetry = telemetry
-        self._free = free
+        self._lock = Lock.claim(directory) if lock is None else lock
         try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._lock = Lock(directory)
             self._reserve = LossesFile(directory / "losses")
-            self.found: Found = recover(directory, write)
+            self.found: Found = recover(directory, device)
+            self._shelf = Shelf(directory, self.found.files, self.found.sequence, device)
+            self._shelf.sync(self.found.files)  # the process before may have died before its own
         except OSError as error:
-            message = f"The spool {directory} cannot be used: {error}."
-            raise Unavailable(message, remedy="Free space there, or name another one.") from error
+            self._lock.release()
+            raise unusable(directory, error) from error
+        self._space = Space(directory, limits, self._shelf, device, telemetry)
         found = self.found
         self.lives = found.lives
-        self._shelf = Shelf(directory, found.files, found.sequence, write)
         self._file_bytes = max(1, min(limits.file_bytes, limits.max_bytes // 8))
         self._backlog = Backlog(self._shelf.first, limits.memory_bytes)
         self._owed = Owed(self._reserve, found, clock)
@@ -87,15 +86,18 @@ class Spool:
         """Connections of earlier processes that still need a closing record."""
         self.state: State = "ok"
         self._next = found.next_position
-        self._synced = self._next - 1
         self._totals = found.totals
+        self._durable = Durable(
+            self._shelf,
+            self._reserve,
+            self.lives,
+            (self.written, self._totals),
+            limits.memory_bytes,
+        )
         self._batch: list[Envelope] = []
         self._scheduled = False
         self._retry_at = 0.0
-        self._low = False
         self._floor = 0
-        self._sync_failed: OSError | None = None
-        self._dirty = asyncio.Event()
         self.more = asyncio.Event()
         self.writable = asyncio.Event()
         self._begin()
@@ -116,10 +118,13 @@ class Spool:
         self._scheduled = False
         batch, self._batch = self._batch, []
         if batch:
+            began = batch[0].ts_recv
             if self.state == "ok" or self._try_again():
                 self._write(batch)
             else:
                 self._lose(batch)
+            if began is not None:
+                self._telemetry.flushed(self._clock.wall() - began)
 
     def declare(self, life: Life, lost: Lost) -> None:
         """Say that frames of a connection are lost; a closed connection is closed again after."""
@@ -187,7 +192,7 @@ class Spool:
     @property
     def synced(self) -> int:
         """The greatest position made durable."""
-        return self._synced
+        return self._durable.position
 
     @property
     def totals(self) -> Totals:
@@ -201,73 +206,67 @@ class Spool:
 
     @property
     def condition(self) -> tuple[bool, str]:
-        """Whether everything given is kept, and a sentence when it is not or will soon not be."""
-        if self._sync_failed is not None:
-            return False, f"the disk fails to sync: {self._sync_failed}"
+        """Whether everything given is kept, and a sentence when it is not."""
+        if self._durable.failed is not None:
+            return False, f"the disk fails to sync: {self._durable.failed}"
         match self.state:
             case "full":
                 return False, "the disk is full: frames are declared lost"
             case "bound":
                 return False, "the spool is at its bound: frames are declared lost"
-        return True, "disk space is low" if self._low else ""
+        return True, ""
+
+    @property
+    def warning(self) -> str:
+        """A sentence when the disk will be full before long; else empty."""
+        return self._space.warning
 
     async def run(self) -> None:
         """Make writes durable, group by group, for ever."""
         while True:
-            await self._dirty.wait()
+            await self._durable.wanted.wait()
             await self._clock.sleep(self._limits.fsync_s)
-            self._dirty.clear()
+            self._durable.wanted.clear()
             await self.sync()
 
     async def sync(self) -> None:
         """Make everything written so far durable, without blocking the loop."""
-        position, said = self.written, self._owed.said
+        said, failed_before = self._owed.said, self._durable.failed is not None
         began = self._clock.mono()
-        files = self._shelf.begin_sync()
-        try:
-            await asyncio.to_thread(self._sync_files, files)
-        except OSError as error:
-            # What was not durable may be gone from the page cache: claim nothing, begin anew.
-            self._sync_failed = error
+        error = await self._durable.sync(lambda: (self.written, self._totals))
+        if error is not None:
             self._telemetry.sync_failed(str(error))
-            self._fail("full", str(error))
+            if failed_before or not self._rewrite():
+                self._fail("full", str(error))
             return
-        finally:
-            self._shelf.end_sync()
-        self._sync_failed = None
-        self._synced = position
-        self._telemetry.synced(position, self._clock.mono() - began)
+        self._telemetry.synced(self.synced, self._clock.mono() - began)
         with contextlib.suppress(OSError):  # then the declarations are repeated, no harm
             self._owed.durable(said)
+        if failed_before and self.state != "ok":
+            self._retry_at = self._clock.mono()
+            self._try_again()
 
     def inspect(self) -> None:
         """Look at the disk, try again what failed, report sizes; to be called every second."""
-        free = self._free(self._directory)
-        low = free < self._limits.low_disk_bytes
-        if low and not self._low:
-            self._telemetry.disk_low(free, self._limits.low_disk_bytes)
-        self._low = low
         if self.state != "ok":
             self.flush()
             self._try_again()
-        elif free < self._limits.min_free_bytes:
+        elif self._space.is_full:
             self.flush()
-            self._fail("full", f"{free} bytes are free")
-        self._telemetry.spool_sizes(
-            free_bytes=free,
-            size_bytes=self._shelf.size,
-            files=len(self._shelf.files),
-            unpublished=self._shelf.unacked,
-        )
+            self._fail("full", f"{self._space.free} bytes are free")
+        self._space.look(self._clock.wall())
 
     def close(self) -> None:
         """Write what is left and let another connector in."""
         self.flush()
+        self._rewrite()
         active = self._shelf.active
         if not active.unacked and active.sequence <= self._floor and active.last >= active.first:
             self._rotate()
-        self._sync_files(self._shelf.begin_sync())
-        self._shelf.end_sync()
+        try:
+            self._durable.sync_now()
+        except OSError as error:
+            self._telemetry.sync_failed(str(error))
         self._shelf.drop_archived(self._floor)
         self._shelf.close()
         self._reserve.close()
@@ -288,7 +287,7 @@ class Spool:
 
     def _rotate(self) -> None:
         self._shelf.rotate(self._next, self._totals, self.lives)
-        self._dirty.set()
+        self._durable.wanted.set()
 
     def _write(self, batch: list[Envelope]) -> None:
         """Write envelopes; what does not arrive is lost and declared."""
@@ -313,13 +312,13 @@ class Spool:
             except OSError as error:
                 self._fail("full", str(error))
                 return False
-        if not self._has_room(size):
+        if not self._space.has(size):
             self._fail("bound", "")
             return False
         return True
 
     def _keep(self, batch: list[Envelope], chunks: list[bytes], offset: int) -> None:
-        position, frames = self._next, 0
+        position, frames, began = self._next, 0, offset
         holds, push, lives = self._shelf.active.holds, self._backlog.push, self.lives.open
         for envelope, chunk in zip(batch, chunks, strict=False):
             holds(position, offset)
@@ -334,16 +333,8 @@ class Spool:
                 frames += not envelope.part
         self._next = position
         self._totals = Totals(self._totals.frames + frames, self._totals.lost)
-        self._dirty.set()
+        self._durable.wrote(self._next - len(batch), began, batch, offset - began)
         self.more.set()
-
-    def _has_room(self, size: int) -> bool:
-        """Whether `size` more bytes are within the bound, dropping what the bus has if need be."""
-        if self._shelf.size + size > self._limits.max_bytes:
-            dropped = self._shelf.drop_acknowledged(self._limits.max_bytes - size)
-            if dropped:
-                self._telemetry.bound_dropped(dropped)
-        return self._shelf.size + size <= self._limits.max_bytes
 
     def _fail(self, state: Literal["full", "bound"], error: str) -> None:
         self.state = state
@@ -358,9 +349,10 @@ class Spool:
         if self._clock.mono() < self._retry_at:
             return False
         self._retry_at = self._clock.mono() + self._limits.retry_s
-        if not self._has_room(_ROOM_BYTES):
+        if self._durable.failed is not None:  # only a good fsync ends that
+            self._rewrite()
             return False
-        if self._free(self._directory) < self._limits.min_free_bytes:
+        if self._space.is_full or not self._space.has(_ROOM_BYTES):
             return False
         try:
             self._rotate()
@@ -375,21 +367,30 @@ class Spool:
 
     def _lose(self, batch: list[Envelope]) -> None:
         """Declare what could not be written, in the reserved space."""
-        reason: LossReason = "spool_bound" if self.state == "bound" else "spool_full"
+        self._declare(batch, "spool_bound" if self.state == "bound" else "spool_full")
+
+    def _rewrite(self) -> bool:
+        """Write anew what a failed fsync left in doubt, and declare what cannot be."""
+        done = self._durable.rewrite()
+        if done is None:
+            return False
+        self._totals, lost = done
+        self._declare(lost, "spool_damaged")
+        with contextlib.suppress(OSError):
+            self._owed.renew()
+        self._settle()
+        return True
+
+    def _declare(self, batch: list[Envelope], reason: LossReason) -> None:
         frames = self._owed.frames
         try:
             self._owed.lose(batch, reason)
         except OSError as error:
             self._telemetry.spool_failed(self.state, str(error))
         self._telemetry.lost(reason, self._owed.frames - frames)
-        self._dirty.set()
+        self._durable.wanted.set()
 
     def _settle(self) -> None:
         """Say in records what is owed."""
         if self.state == "ok" and self._owed:
             self._write(self._owed.settle())
-
-    def _sync_files(self, files: list[SpoolFile]) -> None:
-        for file in files:
-            file.sync()
-        self._reserve.sync()

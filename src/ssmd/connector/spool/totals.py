@@ -1,6 +1,5 @@
 """What went through a spool, read from its files by anybody."""
 
-import os
 from pathlib import Path
 
 from ssmd.connector.spool.codec import Totals
@@ -14,6 +13,6 @@ def spool_totals(directory: Path) -> Totals:
     Raises:
         OSError: They cannot be read.
     """
-    found = recover(directory, os.write, cut=False)
+    found = recover(directory, cut=False)
     pending = Pending([found.unsaid(loss) for loss in read_losses(directory / "losses")])
     return Totals(found.totals.frames, found.totals.lost + pending.frames)

@@ -1,0 +1,51 @@
+"""The connector as a whole, before it has a bus."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from ssmd.bus.settings import BusSettings
+from ssmd.connector.service import Connector
+from ssmd.feeds.environment import EnvironmentConfig, SpoolSettings, Transport
+from ssmd.feeds.registry import load_feed, names
+from ssmd.runtime.clock import SystemClock
+from ssmd.runtime.health import serve
+from ssmd.runtime.tasks import Stop
+from tests.connector.accounts import abandon, begin, receive
+from tests.connector.parts import make_spool, until
+
+NOWHERE = "127.0.0.1:1"
+
+
+async def test_it_answers_while_it_reads_what_the_last_run_left(tmp_path: Path) -> None:
+    """A spool of gigabytes delays the recording; whoever probes is not to kill it for that."""
+    spool = make_spool(tmp_path / "spool")
+    receive(spool, begin(spool), 60_000)
+    abandon(spool)
+    connector = Connector(
+        load_feed(names()[0]).with_endpoint(f"ws://{NOWHERE}"),
+        msgspec.structs.replace(
+            EnvironmentConfig(name="test", transport=Transport()),
+            spool=SpoolSettings(low_disk_bytes=0, min_free_bytes=0),
+        ),
+        directory=tmp_path / "spool",
+        bus=BusSettings(f"nats://{NOWHERE}"),
+        clock=SystemClock(),
+    )
+    address = await serve(connector.health, "127.0.0.1", 0)
+    stop = Stop()
+    recording = asyncio.create_task(connector.main(stop))
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{address.url}/health") as alive:
+            assert alive.status == 200
+        async with session.get(f"{address.url}/ready") as answer:
+            reasons = json.loads(await answer.text())["reasons"]
+    assert "spool: what the last run left is being read" in reasons
+    await until(lambda: not any("spool:" in why for why in connector.health.ready()[1]))
+    stop.request("the test is done")
+    await recording
+    await address.close()
+    assert make_spool(tmp_path / "spool").unpublished >= 60_000
