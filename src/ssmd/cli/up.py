@@ -91,8 +91,8 @@ def up(
             _record(output, machine, loaded, claim, _resume(config, feeds, symbols, machine))
         )
     output.lines(
-        f"Stopped. {summary.frames} frames received, {summary.archived} envelopes archived, sealed"
-        f" under {summary.directory}"
+        f"Stopped. {summary.frames} frames received, {summary.archived} envelopes archived since"
+        f" the services last started; sealed under {summary.directory}"
         + (f"; {summary.behind} still on the bus, archived next time." if summary.behind else "."),
         f"Resume:  {summary.resume}",
         f"Prove:   ssmd verify {summary.directory}",
