@@ -38,6 +38,7 @@ class Puppet:
         self.index = index
         self.current: Live | None = None
         self.is_connected = False
+        self.problem = "the puppet's problem"
         self.wants: list[frozenset[Subscription]] = []
         self.lives = 0
         self.die = asyncio.Event()
@@ -90,7 +91,7 @@ async def test_an_empty_universe_waits_for_the_next() -> None:
 
     following = asyncio.create_task(supervisor.follow(Source()))
     await until(lambda: bool(supervisor.shards))
-    assert supervisor.disconnected == [0]
+    assert supervisor.disconnected == ["the puppet's problem"]
     following.cancel()
     await supervisor.close()
 

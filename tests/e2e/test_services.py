@@ -176,7 +176,10 @@ async def test_a_connector_says_why_it_is_not_ready(site: Site) -> None:
 
         def complains() -> bool:
             status, said = asked(f"{health}/ready")
-            return status == 503 and any("not connected: 0" in each for each in said["reasons"])
+            return status == 503 and any(
+                f"not connected: {FEED}-0 to ws://127.0.0.1:{port}" in each
+                for each in said["reasons"]
+            )
 
         await connector.until(complains, "the complaint about shard 0")
         log.info("away: %s", asked(f"{health}/ready"))

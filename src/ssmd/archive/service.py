@@ -59,6 +59,7 @@ async def run(
         listen=listen,
         details=details,
         clock=times,
+        announce="listening",
     )
 
 

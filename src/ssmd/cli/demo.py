@@ -98,7 +98,11 @@ def demo(
     root = _directory(directory)
     feeds = [feed for name in registry.names() if _is_simulated(feed := registry.load_feed(name))]
     output.note(f"Recording {', '.join(feed.name for feed in feeds)} into {root}.")
-    result = loop.run(_perform(output, root, feeds, seconds=seconds, rate=rate, seed=seed))
+    try:
+        result = loop.run(_perform(output, root, feeds, seconds=seconds, rate=rate, seed=seed))
+    except KeyboardInterrupt:
+        output.note(f"Stopped before the proof. Delete what was recorded: rm -r {root}")
+        raise
     _show(output, result)
     output.result(result)
     ctx.exit(0 if result.conservation.ok else 1)

@@ -99,7 +99,7 @@ class Pipeline:
         """Start the bus, then the connectors and the archiver together.
 
         Raises:
-            Unavailable: One of them did not become ready.
+            Unavailable: One of them did not come up.
         """
         self.run_dir.mkdir(parents=True, exist_ok=True)
         if self.server is not None:
@@ -109,12 +109,12 @@ class Pipeline:
         for name in names:
             self._launch(name)
         for name in names:
-            await self._until_ready(name)
+            await self._until_up(name)
 
     async def spawn(self, name: str) -> None:
-        """Start one service and wait until it is ready."""
+        """Start one service and wait until it answers; why it is not ready it says itself."""
         self._launch(name)
-        await self._until_ready(name)
+        await self._until_up(name)
 
     async def crash(self, name: str) -> None:
         """Kill a service as hard as the kernel can, and start it again."""
@@ -184,7 +184,7 @@ class Pipeline:
         self.addresses.pop(name, None)
         self._children[name] = Child.spawn(name, self._argv(name), log=self.log(name))
 
-    async def _until_ready(self, name: str) -> None:
+    async def _until_up(self, name: str) -> None:
         run_file = self.run_dir / f"{name}.json"
         child = self._children[name]
         told = await child.ready(run_file, timeout_s=_READY_S, clock=self._clock)

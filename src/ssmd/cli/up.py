@@ -21,12 +21,13 @@ from ssmd.cli.watch import Reading, Watch, read
 from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import FeedChoice, MachineConfig
-from ssmd.model.errors import ConfigError
+from ssmd.model.errors import ConfigError, Unavailable
 from ssmd.runtime import loop, settings
 from ssmd.runtime.clock import Clock, SystemClock, today
 
-_LOOK_S: Final = 1.0
-_MEASURE_S: Final = 3.0
+_LOOK_S: Final = 0.5
+_MEASURE_S: Final = (1.0, 60.0)
+"""When the volume of a day is estimated: at once, and again when more is known; in seconds."""
 _DAY_S: Final = 86_400
 _RATIO: Final = 7.0
 """Raw bytes per stored byte, until the archive's own figure is known: measured on captures."""
@@ -157,7 +158,7 @@ async def _record(
         _announce(output, pipeline, feeds, clock)
         last = await _watch(output, pipeline, clock, stop)
         output.note("Stopping: closing connections, publishing and archiving what is under way...")
-        return await _drain(pipeline, clock, last, machine.dir, resume)
+        return await _drain(output, pipeline, clock, last, machine.dir, resume)
     finally:
         await pipeline.close()
 
@@ -185,16 +186,17 @@ async def _watch(output: Output, pipeline: Pipeline, clock: Clock, stop: asyncio
     guard = asyncio.create_task(
         pipeline.supervise(lambda name, code: output.note(f"{name} ended with {code}; restarting."))
     )
-    started = clock.mono()
-    estimated = False
+    first: Reading | None = None
+    pending = list(_MEASURE_S)
     try:
         with Watch(output, lambda: "recording", line_s=60.0) as watch:
             while True:
                 reading = await read(pipeline.addresses, clock)
                 watch.show(reading)
-                if not estimated and reading.mono - started >= _MEASURE_S:
-                    estimated = True
-                    output.lines(_estimate(reading, reading.mono - started))
+                first = first or reading
+                if pending and reading.mono - first.mono >= pending[0]:
+                    pending.pop(0)
+                    output.lines(_estimate(first, reading))
                 if guard.done():
                     guard.result()
                 if stop.is_set():
@@ -209,22 +211,28 @@ async def _watch(output: Output, pipeline: Pipeline, clock: Clock, stop: asyncio
         await asyncio.gather(guard, return_exceptions=True)
 
 
-def _estimate(reading: Reading, seconds: float) -> str:
-    """How much disk a day will take, from the first seconds."""
-    if not reading.received_bytes:
+def _estimate(first: Reading, reading: Reading) -> str:
+    """How much disk a day will take, from what came between two looks."""
+    came = reading.received_bytes - first.received_bytes
+    if came <= 0:
         return "Volume:   nothing received yet, so no estimate; see `ssmd data ls` later."
-    per_day = reading.received_bytes / seconds * _DAY_S / _RATIO
-    return f"Volume:   about {size(per_day)} a day on disk, from the first {seconds:.0f} s."
+    seconds = reading.mono - first.mono
+    per_day = came / seconds * _DAY_S / _RATIO
+    return f"Volume:   about {size(per_day)} a day on disk, from {seconds:.0f} s."
 
 
 async def _drain(
-    pipeline: Pipeline, clock: Clock, last: Reading, directory: str, resume: str
+    output: Output, pipeline: Pipeline, clock: Clock, last: Reading, directory: str, resume: str
 ) -> Summary:
     """Close connections, archive what is under way, seal."""
     await pipeline.stop(pipeline.connectors)
     deadline = clock.mono() + _CATCH_UP_S
-    while (behind := await pipeline.behind()) and clock.mono() < deadline:
-        await clock.sleep(0.1)
+    try:
+        while (behind := await pipeline.behind()) and clock.mono() < deadline:
+            await clock.sleep(0.1)
+    except Unavailable as error:
+        output.note(f"{error.message} What it did not take waits in the spool.")
+        behind = 0
     archived = (await read(pipeline.addresses, clock)).archived
     await pipeline.stop([ARCHIVER])
     return Summary(

@@ -157,8 +157,8 @@ class Connection:
             subscriptions=len(self.session.acknowledged),
             pong_age_s=self.pong_age_s(now),
         )
+        self._spool.finish(self._life, closed)  # first of all: without it nothing can be proved
         self._telemetry.report_counts()
-        self._spool.finish(self._life, closed)
         self._telemetry.ended(self.id, closed, self.frames)
 
     def report(self, now: Now) -> None:

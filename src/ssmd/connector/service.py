@@ -292,9 +292,7 @@ class Connector:
             self.health.set("spool", ok=ok, reason=reason)
             self.health.warn("spool", spool.warning)
             away = supervisor.disconnected
-            self.health.set(
-                "shards", ok=not away, reason=f"not connected: {', '.join(map(str, away))}"
-            )
+            self.health.set("shards", ok=not away, reason=f"not connected: {', '.join(away)}")
             if self._stream_fits.is_set():
                 self.health.set("bus", ok=publisher.connected, reason=publisher.problem)
             await self._clock.sleep(_INSPECT_S)

@@ -115,6 +115,13 @@ class Shard:
         """Whether there is an open connection."""
         return self.current is not None and not self.current.is_over
 
+    @property
+    def problem(self) -> str:
+        """Where there is no connection, and why, in one phrase."""
+        return f"{self.id} to {self._feed.endpoint}" + (
+            f" ({self._failed})" if self._failed else ""
+        )
+
     def want(self, subscriptions: frozenset[Subscription]) -> None:
         """State what this shard is to hold from now on."""
         self.wanted = subscriptions

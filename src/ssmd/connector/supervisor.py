@@ -25,6 +25,8 @@ class Runner(Protocol):
 
     @property
     def is_connected(self) -> bool: ...  # noqa: D102 - see Shard
+    @property
+    def problem(self) -> str: ...  # noqa: D102 - see Shard
     def want(self, subscriptions: frozenset[Subscription]) -> None: ...  # noqa: D102 - see Shard
     async def run(self) -> None: ...  # noqa: D102 - see Shard
 
@@ -88,10 +90,10 @@ class Supervisor:
                 self.shards[shard.index].want(shard.subscriptions)
 
     @property
-    def disconnected(self) -> list[int]:
-        """Shards with something to hold and no open connection."""
+    def disconnected(self) -> list[str]:
+        """Shards with something to hold and no open connection: which, where to, and why."""
         return [
-            shard.index
+            self.shards[shard.index].problem
             for shard in self._plan
             if shard.subscriptions and not self.shards[shard.index].is_connected
         ]

@@ -86,9 +86,9 @@ async def run(
     code = 1
     try:
         with _signals(name, stop):
-            ready = health.wait_ready if announce == "ready" else _at_once
+            waits = announce == "ready"
             shown = {} if details is None else details
-            async with _announced(ready, told, run_dir, shown):
+            async with _announced(health, told, run_dir, shown, waits=waits):
                 code = await _outcome(name, main, stop)
     finally:
         await address.close()
@@ -145,26 +145,26 @@ def _signals(name: str, stop: Stop) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-async def _at_once() -> None:
-    """Nothing to wait for."""
-
-
 @contextlib.asynccontextmanager
 async def _announced(
-    ready: Callable[[], Awaitable[None]],
+    health: Health,
     told: RunFile,
     run_dir: Path | None,
     details: Mapping[str, object],
+    *,
+    waits: bool,
 ) -> AsyncIterator[None]:
     """Write the run file once it may be read; remove it at the end."""
     path = None if run_dir is None else run_dir / f"{told.name}.json"
 
     async def announce() -> None:
-        await ready()
-        telemetry.ready(told.name)
+        if waits:
+            await health.wait_ready()
         if path is not None:
             fields = {key: getattr(told, key) for key in _FIELDS}
             _replace(path, msgspec.json.encode({**details, **fields}, enc_hook=str))
+        await health.wait_ready()
+        telemetry.ready(told.name)
 
     announcement = asyncio.create_task(announce(), name=f"announce-{told.name}")
     try:
