@@ -5,28 +5,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ssmd.model.envelope import CONTROL, UNREAD
-from ssmd.model.event import (
-    Control,
-    Data,
-    Event,
-    Gap,
-    Reconnect,
-    Refused,
-    Repaired,
-    Subscribed,
-    Unread,
-    Unsubscribed,
-)
+from ssmd.model.event import Control, Data, Event, Reconnect, Unread
 from ssmd.model.frame import Frame
-from ssmd.model.records import (
-    Acknowledged,
-    Declined,
-    Ended,
-    GapFound,
-    GapRepaired,
-    Leaving,
-    LedgerRecord,
-)
+from ssmd.model.ledger import to_record
+from ssmd.model.records import Leaving, LedgerRecord
 from ssmd.model.session import Session
 
 _DISCONTINUITY = "discontinuity"
@@ -56,8 +38,10 @@ class Heard(msgspec.Struct, frozen=True):
     def records(self, ordinal: int) -> Iterator[LedgerRecord]:
         """What the ledger is told, of the frame with this ordinal."""
         for event in self.events:
-            record = _record(event, ordinal)
-            if record is not None:
+            if isinstance(event, Reconnect):
+                if event.reason != _DISCONTINUITY:
+                    yield Leaving(reason=event.reason)
+            elif (record := to_record(event, ordinal)) is not None:
                 yield record
 
 
@@ -81,31 +65,3 @@ def _pieces(events: Sequence[Event]) -> tuple[Data, ...]:
         if isinstance(event, Unread):
             break
     return (Data(UNREAD),)
-
-
-def _record(event: Event, ordinal: int) -> LedgerRecord | None:  # noqa: PLR0911 - one a shape
-    match event:
-        case Gap(channel, symbols, kind, expected, found, subscription):
-            return GapFound(
-                channel=channel,
-                symbols=symbols,
-                kind=kind,
-                expected=expected,
-                found=found,
-                ordinal=ordinal,
-                subscription=subscription,
-            )
-        case Repaired(channel, symbols, by):
-            return GapRepaired(channel=channel, symbols=symbols, by=by, ordinal=ordinal)
-        case Subscribed(asked):
-            return Acknowledged(channel=asked.channel, symbol=asked.symbol, ordinal=ordinal)
-        case Unsubscribed(asked):
-            return Ended(channel=asked.channel, symbol=asked.symbol, ordinal=ordinal)
-        case Refused(asked, reason):
-            return Declined(
-                channel=asked.channel, symbol=asked.symbol, reason=reason, ordinal=ordinal
-            )
-        case Reconnect(reason) if reason != _DISCONTINUITY:
-            return Leaving(reason=reason)
-        case _:
-            return None

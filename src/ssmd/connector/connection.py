@@ -5,7 +5,6 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from ssmd.connector.report import symbols_of, to_record
 from ssmd.connector.socket import NORMAL, End, Socket
 from ssmd.connector.spool.lives import Life
 from ssmd.connector.spool.spool import Spool
@@ -23,6 +22,7 @@ from ssmd.model.event import (
     Unsubscribed,
 )
 from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.ledger import symbols_of, to_record
 from ssmd.model.records import Closed, Leaving, LedgerRecord, Lost, Opened, Unwanted, Wanted
 from ssmd.model.records import encode as encode_record
 from ssmd.model.session import Session
