@@ -40,9 +40,9 @@ class Output:
                 click.echo(line)
 
     def note(self, line: str) -> None:
-        """Progress or advice, on stderr; silent with `--quiet`."""
+        """Progress or advice, on stderr, above a live view; silent with `--quiet`."""
         if not self.quiet:
-            click.echo(line, err=True)
+            self.progress_console.print(line, markup=False, soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """A table for a person; the first column is left-aligned, the others right."""

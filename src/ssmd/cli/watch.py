@@ -89,6 +89,7 @@ class Watch:
         self._title = title
         self._line_s = line_s
         self._complaints: tuple[str, ...] = ()
+        self._told: set[str] = set()
         self._recent: deque[Reading] = deque()
         self._said: float | None = None
         self._live = (
@@ -109,9 +110,12 @@ class Watch:
     def show(self, reading: Reading) -> None:
         """Show the newest look."""
         rate = self._rate(reading)
+        # What holds for one look only is the ordinary course of a start or a reconnect.
         for complaint in reading.complaints:
-            if complaint not in self._complaints:
+            if complaint in self._complaints and complaint not in self._told:
                 self._output.note(complaint)
+                self._told.add(complaint)
+        self._told &= set(reading.complaints)
         self._complaints = reading.complaints
         if self._live is not None:
             self._live.update(_table(self._title(), reading, rate))

@@ -92,7 +92,7 @@ class SpoolSettings(Section, frozen=True, kw_only=True):
     max_bytes: Annotated[int, Meta(ge=MIB, le=1 << 50)] = 8192 * MIB
     fsync_interval_s: Annotated[float, Meta(ge=0.001, le=5)] = 0.05
     file_bytes: Annotated[int, Meta(ge=64 << 10, le=4 << 30)] = 64 * MIB
-    tail_bytes: Annotated[int, Meta(ge=64 << 10, le=16 << 30)] = 64 * MIB
+    tail_bytes: Annotated[int, Meta(ge=64 << 10, le=16 << 30)] = 8 * MIB
     low_disk_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] = 2048 * MIB
     min_free_bytes: Annotated[int, Meta(ge=0, le=1 << 50)] = 128 * MIB
 
