@@ -1,5 +1,6 @@
 """What the running pipeline is doing, read from its services' own metrics."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Self
@@ -15,6 +16,8 @@ from ssmd.runtime.clock import Clock
 from ssmd.runtime.scrape import Samples, complaints_of, scrape
 
 _LINE_S: Final = 2.0
+_DIGITS: Final = re.compile(r"\d+")
+"""What changes from look to look in a complaint that stays the same."""
 _WINDOW_S: Final = 3.0
 """Rates are over this long: services refresh their figures about once a second."""
 
@@ -88,7 +91,7 @@ class Watch:
         self._output = output
         self._title = title
         self._line_s = line_s
-        self._complaints: tuple[str, ...] = ()
+        self._complaints: frozenset[str] = frozenset()
         self._told: set[str] = set()
         self._recent: deque[Reading] = deque()
         self._said: float | None = None
@@ -111,12 +114,13 @@ class Watch:
         """Show the newest look."""
         rate = self._rate(reading)
         # What holds for one look only is the ordinary course of a start or a reconnect.
-        for complaint in reading.complaints:
-            if complaint in self._complaints and complaint not in self._told:
+        subjects = {_DIGITS.sub("#", complaint): complaint for complaint in reading.complaints}
+        for subject, complaint in subjects.items():
+            if subject in self._complaints and subject not in self._told:
                 self._output.note(complaint)
-                self._told.add(complaint)
-        self._told &= set(reading.complaints)
-        self._complaints = reading.complaints
+                self._told.add(subject)
+        self._told &= subjects.keys()
+        self._complaints = frozenset(subjects)
         if self._live is not None:
             self._live.update(_table(self._title(), reading, rate))
         elif self._said is None or reading.mono - self._said >= self._line_s:
