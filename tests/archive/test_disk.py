@@ -2,7 +2,6 @@
 
 import random
 import resource
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +10,15 @@ import pytest
 
 from ssmd.archive import reader, verify
 from ssmd.archive.errors import DiskRefused
+from tests import disk
 from tests.archive.made import Talk, archive, sent
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 256 kB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("SKIPPED LOUDLY: no right to mount a small tmpfs here")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=False)
+    with disk.small_disk(tmp_path / "disk", "256k") as place:
+        yield place
 
 
 def test_a_full_disk_costs_time_and_nothing_else(small_disk: Path) -> None:

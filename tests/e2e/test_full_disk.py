@@ -2,7 +2,6 @@
 
 import logging
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from ssmd.archive.verify import verify
 from ssmd.cli import conservation
 from ssmd.cli.watch import read
+from tests.disk import small_disk
 from tests.e2e.acts import CLOCK, FEED, drained, stage, total, until
 
 log = logging.getLogger(__name__)
@@ -21,14 +21,9 @@ FLOOR = 128 << 20
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 300 MB, for those who may mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(place)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("SKIPPED LOUDLY: no right to mount a small tmpfs here")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+    """A file system of 300 MB."""
+    with small_disk(tmp_path / "disk", "300m") as place:
+        yield place
 
 
 def free(place: Path) -> int:
