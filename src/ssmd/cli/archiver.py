@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ssmd.archive import service
-from ssmd.cli.options import service_options
+from ssmd.cli.options import root_option, service_options
 from ssmd.cli.output import examples
 from ssmd.feeds.archiver import ArchiverConfig
 from ssmd.runtime import logging, loop, settings
@@ -28,13 +28,7 @@ def archiver() -> None:
     required=True,
     help="The archiver.yaml: streams, storage, rotation.",
 )
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="SSMD_ARCHIVE",
-    help="The archive root; wins over the file's `storage.path`.",
-)
+@root_option
 @service_options
 @click.pass_context
 def run(

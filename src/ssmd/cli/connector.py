@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ssmd.cli.options import DEFAULT_DIRECTORY, FeedType, bus_settings, service_options
+from ssmd.cli.options import DEFAULT_DIRECTORY, FeedType, bus_settings, root_option, service_options
 from ssmd.cli.output import examples
 from ssmd.cli.pipeline import spool_folder
 from ssmd.connector import service
@@ -37,13 +37,7 @@ def connector() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Certificates that may sign the venue's, instead of the system's.",
 )
-@click.option(
-    "--dir",
-    "directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="SSMD_ARCHIVE",
-    help="The archive root, whose .run holds the spool; wins over the file's `storage.path`.",
-)
+@root_option
 @service_options
 @click.pass_context
 def run(

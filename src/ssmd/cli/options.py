@@ -73,6 +73,17 @@ def bus_settings(url: str | None, keys: Mapping[str, str] | None = None) -> BusS
     return msgspec.structs.replace(settings, **(keys or {}))
 
 
+def root_option(command: _Command) -> _Command:
+    """The archive root of a service: `--dir`, else `SSMD_ARCHIVE`, else what its file says."""
+    return click.option(
+        "--dir",
+        "directory",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="SSMD_ARCHIVE",
+        help="The archive root, with the spools in .run; wins over the file's `storage.path`.",
+    )(command)
+
+
 class FeedType(click.ParamType[FeedConfig]):
     """A feed: a shipped or configured name, or a file."""
 
