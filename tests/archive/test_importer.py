@@ -15,11 +15,13 @@ from ssmd.model.envelope import CONTROL, UNREAD
 from ssmd.model.errors import ConfigError
 from ssmd.model.event import Control, Data, Event, Gap, Reconnect, Repaired, Send, Unread
 from ssmd.model.frame import Frame, Now
+from ssmd.model.row import Decoded
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.model.venue import Handshake, SessionOptions, Venue
 from ssmd.sim.manual_clock import ManualClock
 from tests.archive.made import START
+from tests.venues.made import no_rest
 
 
 class Echo:
@@ -37,6 +39,9 @@ class Echo:
         return [Send(b"subscribe")]
 
     def want(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
+        raise AssertionError
+
+    def renew(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
         raise AssertionError
 
     def tick(self, now: Now) -> Sequence[Event]:
@@ -77,6 +82,10 @@ VENUE = Venue(
     session=Echo,
     subscriptions=lambda *_: frozenset(),
     check=lambda _: [],
+    rest=no_rest(),
+    rows=lambda _: Decoded(),
+    tables=(),
+    pause=lambda _: None,
 )  # fmt: skip
 
 

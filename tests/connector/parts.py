@@ -15,11 +15,13 @@ from ssmd.connector.telemetry import Telemetry
 from ssmd.model.envelope import Envelope
 from ssmd.model.event import Control, Data, Event, Send, Unread
 from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.row import Decoded
 from ssmd.model.subscription import Limits, Subscription
 from ssmd.model.timestamp import connection_id
 from ssmd.model.venue import Handshake, Venue
 from ssmd.runtime.clock import Clock, SystemClock
 from ssmd.sim.manual_clock import ManualClock
+from tests.venues.made import no_rest
 
 FEED = "feed"
 _DEVICE = ("write", "sync", "free")
@@ -84,6 +86,9 @@ class Talk:
         self.wanted = subscriptions
         return [Send(f"want {len(subscriptions)}".encode())]
 
+    def renew(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
+        return [Send(f"renew {len(subscriptions)}".encode())]
+
     def tick(self, now: Now) -> Sequence[Event]:
         return self.ticking
 
@@ -111,6 +116,10 @@ def a_venue(session: Callable[[], Talk], **limits: object) -> Venue:
             Subscription(c, s) for c in channels for s in symbols
         ),
         check=lambda _: [],
+        rest=no_rest(),
+        rows=lambda _: Decoded(),
+        tables=(),
+        pause=lambda _: None,
     )
 
 

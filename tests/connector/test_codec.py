@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ envelopes = st.builds(
     ts_event=st.none() | st.integers(0, 2**63),
     ts_recv=st.none() | st.integers(0, 2**63),
     payload=st.binary(max_size=200),
+    route=st.none() | st.text(max_size=5),
 )
 
 
@@ -55,7 +57,10 @@ def test_a_write_cut_short_at_any_byte_costs_only_what_was_cut() -> None:
 @given(at=st.integers(0, 10_000), value=st.integers(0, 255))
 def test_a_changed_byte_costs_one_record_at_most(at: int, value: int) -> None:
     """Damage in the middle must not hide what follows."""
-    batch = [a_frame(an_id(), n, b"payload") for n in range(5)]
+    batch = [
+        msgspec.structs.replace(a_frame(an_id(), n, b"payload"), route=route)
+        for n, route in enumerate((None, "0xabc", None, "0xabc", "0xabc"))
+    ]
     data = bytearray(b"".join(encode(p, e) for p, e in enumerate(batch)))
     changed = bytes(data[: at % len(data)] + bytes([value]) + data[at % len(data) + 1 :])
     read = [p.envelope for p in walk(changed, 0) if isinstance(p, Entry)]

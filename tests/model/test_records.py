@@ -69,6 +69,8 @@ def test_the_names_on_disk_do_not_change() -> None:
         "refused",
         "gap",
         "repaired",
+        "fetched",
+        "judged",
         "reconnect",
         "lost",
     }

@@ -70,3 +70,9 @@ def test_subjects_and_names() -> None:
     )
     assert stream("prod", "kraken-futures") == "PROD_KRAKEN_FUTURES"
     assert stream("prod", "kalshi", "crypto") == "PROD_KALSHI_CRYPTO"
+
+
+def test_a_route_names_the_subject() -> None:
+    """One question may have two instruments: whoever follows it filters by one subject."""
+    assert label(("1", "2"), "0xabc") == "0xabc"
+    assert label((), "a.b") == "a=2Eb"

@@ -57,8 +57,8 @@ _decode = msgspec.json.Decoder(_Provenance).decode
 
 
 @lru_cache(maxsize=65_536)
-def _subject(prefix: str, kind: str, symbols: tuple[str, ...]) -> bytes:
-    return f"{prefix}.json.{kind}.{subjects.label(symbols)}".encode("ascii")
+def _subject(prefix: str, kind: str, symbols: tuple[str, ...], route: str | None) -> bytes:
+    return f"{prefix}.json.{kind}.{subjects.label(symbols, route)}".encode("ascii")
 
 
 def encode(prefix: str, envelope: Envelope) -> Message:
@@ -94,7 +94,7 @@ def encode(prefix: str, envelope: Envelope) -> Message:
         )
     )
     return Message(
-        _subject(prefix, envelope.type, envelope.symbols),
+        _subject(prefix, envelope.type, envelope.symbols, envelope.route),
         b"NATS/1.0\r\nNats-Msg-Id: %b\r\nSsmd: %b\r\n\r\n" % (identity, provenance),
         envelope.payload,
         identity,

@@ -234,6 +234,7 @@ class Connection:
                 frame.ts_recv,
                 # One part alone is the whole frame, whatever the session cut out of it.
                 frame.payload if parts == 1 or data.payload is None else data.payload,
+                data.route,
             )
         )
 

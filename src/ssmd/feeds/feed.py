@@ -210,15 +210,30 @@ class FeedConfig(Section, frozen=True, kw_only=True):
         universe = msgspec.structs.replace(self.universe, symbols=tuple(symbols))
         return msgspec.structs.replace(self, universe=universe)
 
-    def with_endpoint(self, url: str) -> "FeedConfig":
+    def rest(self, at: date) -> Mapping[str, str]:
+        """Addresses of REST services that differ from the venue's own, on a day, UTC.
+
+        Raises:
+            ConfigError: No version is effective.
+        """
+        return self.effective(at).rest
+
+    def with_endpoint(self, url: str, rest: Mapping[str, str] | None = None) -> "FeedConfig":
         """The same feed at another address, on whatever day: a simulated venue, say.
+
+        Args:
+            url: Of the WebSocket.
+            rest: Of the REST services, by name; None keeps what they are.
 
         Raises:
             ConfigError: The address is not acceptable.
         """
         try:
             versions = tuple(
-                msgspec.structs.replace(version, endpoint=url) for version in self.versions
+                msgspec.structs.replace(
+                    version, endpoint=url, rest=version.rest if rest is None else dict(rest)
+                )
+                for version in self.versions
             )
         except ValueError as error:
             raise ConfigError(f"Feed {self.name!r}: {error}.", remedy="Give another.") from error

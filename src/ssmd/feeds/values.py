@@ -60,6 +60,21 @@ def check_endpoint(url: str) -> None:
         raise ValueError(f"the endpoint {url!r} is not encrypted: ws:// is for this machine only")
 
 
+def check_rest(url: str) -> None:
+    """Refuse what cannot be, or must not be, the address of a venue's REST service.
+
+    Raises:
+        ValueError: It is a placeholder, has another scheme than `https`, no host, or holds
+            credentials. `http` is for this machine only.
+    """
+    parts = _split(url)
+    if parts.scheme not in {"http", "https"}:
+        raise ValueError(f"the address {url!r} is not one of a REST service: begin it with https://")
+    host = _host(url, parts)
+    if parts.scheme == "http" and not is_loopback(host):
+        raise ValueError(f"the address {url!r} is not encrypted: http:// is for this machine only")
+
+
 def check_bus_url(url: str) -> None:
     """Refuse what cannot be the address of a bus; several may stand with commas between.
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from ssmd.feeds.values import Section, Text, check_endpoint
+from ssmd.feeds.values import Section, Text, check_endpoint, check_rest
 
 
 class Protocol(Section, frozen=True, kw_only=True):
@@ -63,6 +63,8 @@ class Version(Section, frozen=True, kw_only=True):
         effective_to: Last day it holds, UTC; None until something newer does.
         protocol: How the venue talks.
         endpoint: Address of the WebSocket, without credentials.
+        rest: Other addresses of the venue's REST services, by name; what is absent keeps the
+            venue's.
         auth_method: How we are let in; `oauth` and `mtls` are not supported yet.
         rate_limit_per_second: Older name of `limits.sends_per_second`.
         max_symbols_per_connection: Most symbols one connection may carry, whatever the channels.
@@ -78,6 +80,7 @@ class Version(Section, frozen=True, kw_only=True):
     effective_to: date | None = None
     protocol: Protocol = Protocol()
     endpoint: Text
+    rest: dict[Text, Text] = field(default_factory=dict)
     auth_method: Literal["api_key", "oauth", "mtls", "none"] = "none"
     rate_limit_per_second: Annotated[float, Meta(gt=0, le=10_000)] | None = None
     max_symbols_per_connection: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
@@ -89,6 +92,8 @@ class Version(Section, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         check_endpoint(self.endpoint)
+        for address in self.rest.values():
+            check_rest(address)
         if self.auth_method in {"oauth", "mtls"}:
             raise ValueError(
                 f"auth_method `{self.auth_method}` is not supported yet: use `api_key` or `none`"

@@ -16,6 +16,8 @@ CONTROL: Final = "_control"
 """Type of frames that are talk about the connection."""
 UNREAD: Final = "_unread"
 """Type of frames that no session understood."""
+REST: Final = "_rest"
+"""Type of frames that are bodies of answers to REST requests."""
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +41,8 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
         ts_event: The venue's time, ns since the Unix epoch, UTC, if stated.
         ts_recv: Our time of receipt (of making, for a record), ns; None only in imports.
         payload: The exact bytes.
+        route: What the subject is named for, when that is not the symbols. It does not come back
+            from the bus, and is not archived: it only says where to publish.
     """
 
     feed: str
@@ -55,6 +59,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     ts_event: int | None
     ts_recv: int | None
     payload: bytes
+    route: str | None = None
 
     @property
     def message_id(self) -> str:

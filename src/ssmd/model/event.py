@@ -7,8 +7,11 @@ import msgspec
 from ssmd.model.frame import Frame, Opcode
 from ssmd.model.subscription import Subscription
 
-GapKind = Literal["sequence", "checksum"]
-"""How the venue's own loss was found: a hole in its counter, or a book that no longer adds up."""
+GapKind = Literal["sequence", "checksum", "sequence_reset"]
+"""How the venue's own loss was found: a hole in its counter, or a book that no longer adds up.
+
+`sequence_reset` is a counter that went back: no loss is proved, and none can be excluded.
+"""
 
 
 class Data(msgspec.Struct, frozen=True, gc=False):
@@ -20,6 +23,7 @@ class Data(msgspec.Struct, frozen=True, gc=False):
         sequence: The venue's own counter, when the message carries one.
         ts_event: The venue's time of the message, ns since the Unix epoch, UTC; None when unstated.
         payload: The part's exact bytes when the frame was split; None stands for the whole frame.
+        route: What its subject is named for, when that is not the symbols; None otherwise.
     """
 
     type: str
@@ -27,6 +31,7 @@ class Data(msgspec.Struct, frozen=True, gc=False):
     sequence: int | None = None
     ts_event: int | None = None
     payload: bytes | None = None
+    route: str | None = None
 
 
 class Control(msgspec.Struct, frozen=True, gc=False):
@@ -130,7 +135,7 @@ class Reconnect(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         reason: Why, from a small fixed set (`silence`, `pong`, `venue_asked`, `all_refused`,
-            `discontinuity`): it is a metric label.
+            `discontinuity`, `buffer_overflow`, `unconfirmed`): it is a metric label.
     """
 
     reason: str

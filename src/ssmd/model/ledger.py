@@ -5,6 +5,7 @@ from ssmd.model.records import (
     Acknowledged,
     Declined,
     Ended,
+    Fetched,
     GapFound,
     GapRepaired,
     Leaving,
@@ -47,7 +48,7 @@ def to_record(event: Event, ordinal: int | None) -> LedgerRecord | None:
 def symbols_of(record: LedgerRecord) -> tuple[str, ...]:
     """Whom a record concerns."""
     match record:
-        case Leaving() | Lost():
+        case Leaving() | Lost() | Fetched():
             return ()
         case GapFound() | GapRepaired():
             return record.symbols

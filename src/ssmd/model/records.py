@@ -18,7 +18,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened", tag_field=
     Attributes:
         feed: The feed's name.
         venue: The venue's name.
-        shard: The shard's number within the feed.
+        shard: The shard's number within the feed; `rest` for REST requests.
         endpoint: The address asked for, without credentials.
         local: Our socket address, `host:port`; empty for imports.
         peer: The venue's socket address; empty for imports.
@@ -31,7 +31,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened", tag_field=
 
     feed: str
     venue: str
-    shard: int
+    shard: int | str
     endpoint: str
     local: str
     peer: str
@@ -128,6 +128,50 @@ class GapRepaired(msgspec.Struct, frozen=True, kw_only=True, tag="repaired", tag
     ordinal: int | None
 
 
+class Fetched(msgspec.Struct, frozen=True, kw_only=True, tag="fetched", tag_field="event"):
+    """A REST request was answered, or not.
+
+    Attributes:
+        request: Number of the `_sent` record that holds the request.
+        ordinal: The frame that holds the answer's body; None when none came.
+        status: HTTP status; None when there was no answer.
+        duration_s: From asking to the last byte, in seconds.
+        purpose: What it was asked for (`discovery`, `witness`).
+        error: Why there was no answer, in one phrase; None when there was one.
+    """
+
+    request: int
+    ordinal: int | None
+    status: int | None
+    duration_s: float
+    purpose: str
+    error: str | None = None
+
+
+Verdict = Literal["quiet", "frozen", "unknown"]
+"""What a witness said of a silent instrument."""
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True, tag="judged", tag_field="event"):
+    """An instrument was silent beyond its rhythm; a witness was asked, if there is one.
+
+    Attributes:
+        symbol: Which instrument.
+        verdict: What came of it.
+        silent_s: How long it had said nothing, in seconds.
+        missed: How many messages it should have sent in that time, by its peers' rhythm.
+        evidence: Which REST connection and requests show it, and why `unknown` if it is.
+        action: What was done about it (`none`, `resubscribe`, `reconnect`).
+    """
+
+    symbol: str
+    verdict: Verdict
+    silent_s: float
+    missed: float
+    evidence: str
+    action: str
+
+
 class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="reconnect", tag_field="event"):
     """The session or the watchdog decided to give the connection up."""
 
@@ -161,7 +205,17 @@ class Lost(msgspec.Struct, frozen=True, kw_only=True, tag="lost", tag_field="eve
 
 ConnectionRecord = Opened | Closed
 LedgerRecord = (
-    Wanted | Unwanted | Acknowledged | Ended | Declined | GapFound | GapRepaired | Leaving | Lost
+    Wanted
+    | Unwanted
+    | Acknowledged
+    | Ended
+    | Declined
+    | GapFound
+    | GapRepaired
+    | Fetched
+    | Judged
+    | Leaving
+    | Lost
 )
 
 _encoder = msgspec.json.Encoder()

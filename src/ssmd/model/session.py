@@ -32,6 +32,13 @@ class Session(Protocol):
         """State the whole wanted set; only the difference is sent, paced by `tick`."""
         ...
 
+    def renew(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
+        """Ask again for what is held, for the sake of its snapshot: it seems to be frozen.
+
+        What is not confirmed on this connection is passed over.
+        """
+        ...
+
     def tick(self, now: Now) -> Sequence[Event]:
         """Time passed: heartbeats, paced sends, answer time-outs, liveness.
 

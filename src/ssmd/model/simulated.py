@@ -1,6 +1,6 @@
 """The venue's side of the talk, for simulated venues: no socket, no clock, no IO."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -14,10 +14,26 @@ class Emission(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         payload: The exact bytes.
         opcode: Which kind of message it is.
+        symbols: The instruments whose market data it is; empty for talk about the connection.
     """
 
     payload: bytes
     opcode: Opcode = Opcode.TEXT
+    symbols: tuple[str, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a simulated venue answers to a REST request.
+
+    Attributes:
+        status: HTTP status.
+        body: Exact bytes of a JSON body.
+        headers: More headers than the content type.
+    """
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = {}
 
 
 class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,11 +44,14 @@ class SimulationOptions(msgspec.Struct, frozen=True, kw_only=True):
         rate: Data messages per second for a client that subscribed to everything, over all
             symbols together.
         symbols: What is listed, in the venue's own strings; empty for the venue's usual ones.
+        secrets: The one account that is let in, by the names its handshake uses; empty lets in
+            whoever brings well-formed credentials.
     """
 
     seed: int = 0
     rate: float = 100.0
     symbols: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = {}
 
 
 class SimulatedSocket(Protocol):
@@ -66,6 +85,26 @@ class SimulatedMarket(Protocol):
         """What is listed."""
         ...
 
+    def admit(self, headers: Mapping[str, str], now: Now) -> int:
+        """Judge an upgrade request: 101 lets the client in, anything else is the HTTP status.
+
+        Args:
+            headers: Its headers, names in lower case.
+            now: When it came.
+        """
+        ...
+
+    def rest(self, service: str, path: str, query: Sequence[tuple[str, str]], now: Now) -> Answer:
+        """Answer a GET request.
+
+        Args:
+            service: Which of the venue's REST services is asked.
+            path: Below the service's base address, beginning with `/`.
+            query: Its parameters, in order.
+            now: When it came.
+        """
+        ...
+
     def connect(self) -> SimulatedSocket:
         """The venue's side of one more socket."""
         ...
@@ -92,6 +131,27 @@ class SimulatedMarket(Protocol):
         Raises:
             ConfigError: This market cannot do that.
         """
+        ...
+
+    def freeze(self, symbol: str, frozen: bool) -> None:
+        """Let the streams of one symbol stand still, or go on; REST and the others go on.
+
+        A frozen symbol's messages are never made, so no integrity figure shows that they lack.
+        A resubscription is answered, snapshot included, and the symbol stays frozen on that
+        socket; a new socket is not affected.
+        """
+        ...
+
+    def list_symbols(self, symbols: Sequence[str]) -> None:
+        """List more instruments, for REST and subscriptions, from now on."""
+        ...
+
+    def delist(self, symbols: Sequence[str]) -> None:
+        """End instruments as the venue does: last messages, then nothing, absent from lists."""
+        ...
+
+    def novelty(self) -> Emission:
+        """A message of a type that did not exist when this was written."""
         ...
 
     def corrupt(self, symbol: str | None) -> None:

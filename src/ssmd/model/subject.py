@@ -30,11 +30,13 @@ def token(symbol: str) -> str:
 
 def subject(prefix: str, envelope: Envelope) -> str:
     """Where an envelope is published: `{prefix}.json.{type}.{token}`."""
-    return f"{prefix}.json.{envelope.type}.{label(envelope.symbols)}"
+    return f"{prefix}.json.{envelope.type}.{label(envelope.symbols, envelope.route)}"
 
 
-def label(symbols: tuple[str, ...]) -> str:
-    """The last token of a subject, for the symbols a message speaks of."""
+def label(symbols: tuple[str, ...], route: str | None = None) -> str:
+    """The last token of a subject: of the route, else of the symbols a message speaks of."""
+    if route is not None:
+        return token(route)
     match symbols:
         case ():
             return NONE

@@ -1,10 +1,14 @@
 """What a venue folder offers: facts, and pure functions over them."""
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import msgspec
 
+from ssmd.model.envelope import Envelope
 from ssmd.model.frame import Now
+from ssmd.model.rest import Rest
+from ssmd.model.row import Decoded, Row
 from ssmd.model.session import Session
 from ssmd.model.simulated import SimulatedMarket, SimulationOptions
 from ssmd.model.subscription import Limits, Shard, Subscription
@@ -39,6 +43,32 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     passive: bool = False
 
 
+class Credential(msgspec.Struct, frozen=True):
+    """One field of what opens a venue's door.
+
+    Attributes:
+        name: The field's name, as handshakes look it up.
+        kind: What it is, so that a practice account can be made up for simulations.
+    """
+
+    name: str
+    kind: Literal["text", "rsa_private_key"] = "text"
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client needs to be let in.
+
+    Attributes:
+        credentials: The fields.
+        where: How to get them: where to create a key, what to download; sentences for people.
+        check: Complaints about fetched credentials, one sentence each, never quoting them.
+    """
+
+    credentials: tuple[Credential, ...]
+    where: str
+    check: Callable[[Mapping[str, str]], list[str]]
+
+
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange, as data and pure functions: what every folder in `venues/` exports as `VENUE`.
 
@@ -53,6 +83,11 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
         subscriptions: The wanted set for channels and symbols, as the venue divides them (an
             all-symbols channel becomes one subscription).
         check: Complaints about a feed's parameters, one sentence each; empty when all is well.
+        rest: What it offers over REST.
+        rows: Typed rows of an envelope; never raises, whatever the bytes.
+        tables: Every kind of row there can be.
+        pause: The name of the scheduled pause that a time (ns) lies in; None when it trades.
+        account: What opens its door; None when it is open to all.
         simulated: Makes the venue's own side of the talk; None when nobody wrote it.
     """
 
@@ -65,4 +100,9 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     session: Callable[[Shard, SessionOptions], Session]
     subscriptions: Callable[[tuple[str, ...], tuple[str, ...]], frozenset[Subscription]]
     check: Callable[[Mapping[str, object]], list[str]]
+    rest: Rest
+    rows: Callable[[Envelope], Decoded]
+    tables: tuple[type[Row], ...]
+    pause: Callable[[int], str | None]
+    account: Account | None = None
     simulated: Callable[[SimulationOptions], SimulatedMarket] | None = None

@@ -5,6 +5,7 @@ body: one msgpack array. Positions stand in the record, so that what follows dam
 identity.
 """
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -19,8 +20,8 @@ from ssmd.model.frame import Opcode
 HEADER: Final = struct.Struct("<II")
 _ENVELOPE: Final = 1
 _CARRY: Final = 0
-_MARK: Final = b"\xdc\x00\x10\x01"
-"""First bytes of every envelope's body: an array of sixteen that begins with 1."""
+_MARK: Final = re.compile(rb"\xdc\x00[\x10\x11]\x01")
+"""First bytes of every envelope's body: an array that begins with 1, of sixteen, or with a route."""
 
 
 class Totals(msgspec.Struct, frozen=True, array_like=True):
@@ -94,6 +95,7 @@ class _Body(msgspec.Struct, frozen=True, array_like=True, gc=False, forbid_unkno
     ts_event: int | None
     ts_recv: int | None
     payload: bytes
+    route: str | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -134,26 +136,25 @@ _crc32 = zlib.crc32
 
 def encode(position: int, e: Envelope) -> bytes:
     """The record of an envelope at a position."""
-    body = _encode(
-        (
-            _ENVELOPE,
-            position,
-            e.feed,
-            e.category,
-            e.type,
-            e.symbols,
-            e.connection,
-            e.ordinal,
-            e.record,
-            e.part,
-            e.parts,
-            e.opcode,
-            e.sequence,
-            e.ts_event,
-            e.ts_recv,
-            e.payload,
-        )
+    fields = (
+        _ENVELOPE,
+        position,
+        e.feed,
+        e.category,
+        e.type,
+        e.symbols,
+        e.connection,
+        e.ordinal,
+        e.record,
+        e.part,
+        e.parts,
+        e.opcode,
+        e.sequence,
+        e.ts_event,
+        e.ts_recv,
+        e.payload,
     )
+    body = _encode(fields if e.route is None else (*fields, e.route))
     return _pack(len(body), _crc32(body)) + body
 
 
@@ -226,14 +227,14 @@ def _body_span(data: bytes | mmap, offset: int) -> tuple[int, int] | None:
 
 
 def _next_entry(data: bytes | mmap, offset: int) -> Entry | None:
-    found = data.find(_MARK, offset + 1)
-    while found >= 0:
-        start = found - HEADER.size
+    found = _MARK.search(data, offset + 1)
+    while found is not None:
+        start = found.start() - HEADER.size
         if start > offset:
             entry = _entry_at(data, start)
             if entry is not None:
                 return entry
-        found = data.find(_MARK, found + 1)
+        found = _MARK.search(data, found.start() + 1)
     return None
 
 
@@ -253,6 +254,7 @@ def _envelope(body: _Body) -> Envelope:
         body.ts_event,
         body.ts_recv,
         body.payload,
+        body.route,
     )
 
 
@@ -261,6 +263,6 @@ def _encodable(envelope: Envelope) -> Envelope:
         encode(0, envelope)
     except (OverflowError, UnicodeError, TypeError):
         return msgspec.structs.replace(
-            envelope, type=UNREAD, symbols=(), sequence=None, ts_event=None
+            envelope, type=UNREAD, symbols=(), sequence=None, ts_event=None, route=None
         )
     return envelope
