@@ -1,0 +1,283 @@
+"""What is listed: walks the listings of series, events and markets, page by page.
+
+A market does not name its category, and its name tells its series only most of the time, so
+series and events are asked too. Which way costs least depends on what is wanted:
+
+- some series: `GET /series/{s}` and `GET /markets` of each, unopened ones first;
+- some categories: `GET /series` of each, `GET /events` without markets to learn which series
+  have events now (200 to a page, small), then as above;
+- everything: `GET /series`, then `GET /events` with their markets. Combinations of markets are
+  no part of that: the venue makes them on demand, by the hundred thousand. Ask for their series.
+
+Two traps: a filter of time beside one of status gives nothing, without an error (`max_close_ts`
+only goes with closed markets), so that `close_before_ts` is left to the feed's filters; and
+unopened markets are asked for before open ones, so that one which opens meanwhile is listed
+twice, and given once, instead of not at all.
+"""
+
+from collections.abc import Generator, Iterable
+from typing import Final, TypeAlias
+from urllib.parse import quote
+
+import msgspec
+
+from ssmd.model.fields import Fields, decode
+from ssmd.model.instrument import Instrument
+from ssmd.model.rest import Catalog, CatalogQuery, Page, Request
+from ssmd.venues.kalshi.rest_market import Origin, instrument, series_of
+
+COST: Final = 10.0
+"""Tokens that a request takes unless the venue says otherwise (`GET /account/endpoint_costs`)."""
+
+_NESTED_PAGE: Final = 50
+"""Events with markets to a page: 200 of them were 7,200 markets once."""
+_EVENT_PAGE: Final = 200
+_MARKET_PAGE: Final = 200
+_EVENT_MOST: Final = 200
+_MARKET_MOST: Final = 1000
+
+_NOW_OR_SOON: Final = ("unopened", "open")
+"""Words of the `status` filter; a page never mixes two."""
+_ANY: Final = (None,)
+_OVER: Final = frozenset({"closed", "determined", "settled"})
+
+_SAID: Final = frozenset({"event_ticker", "series_ticker", "title", "category"})
+"""What of an event is read beside its markets."""
+
+_Query: TypeAlias = tuple[tuple[str, str], ...]
+_Known: TypeAlias = "dict[str, _Series]"
+_Wanted: TypeAlias = dict[str, str | None]
+
+
+class _Series(msgspec.Struct, frozen=True):
+    """What a series says of its markets."""
+
+    category: str | None
+    tags: tuple[str, ...] | None
+
+
+class _Walk:
+    """One listing of pages, each naming the next by its cursor."""
+
+    def __init__(self, path: str, query: _Query, key: str) -> None:
+        self._path = path
+        self._query = query
+        self._key = key
+        self._cursor = ""
+        self._seen: set[str] = set()
+        self.done = False
+
+    def page(self) -> Generator[Request | Page, bytes, list[bytes]]:
+        """Asks for the next page, and gives its entries.
+
+        Raises:
+            ValueError: It is no such page, or it leads back to one that was read.
+        """
+        cursor = (("cursor", self._cursor),) if self._cursor else ()
+        body = yield Request(self._path, (*self._query, *cursor), cost=COST)
+        fields = _fields(body, self._path)
+        self._cursor = _text(fields, "cursor", self._path)
+        if self._cursor in self._seen:
+            raise ValueError(f"{self._path} leads in a circle: the cursor {self._cursor!r} again")
+        self._seen.add(self._cursor)
+        self.done = not self._cursor
+        return _entries(fields, self._key, self._path)
+
+
+class _Gathering:
+    """The instruments of one catalog, each once."""
+
+    def __init__(self, *, active: bool) -> None:
+        self._active = active
+        self._seen: set[str] = set()
+
+    def read(self, markets: Iterable[bytes], origin: Origin, where: str) -> Page:
+        """Markets of one origin as a page; `where` they stand is for people."""
+        found: list[Instrument] = []
+        rejects: list[str] = []
+        for index, raw in enumerate(markets):
+            try:
+                one, complaint = instrument(raw, origin)
+            except (ValueError, RecursionError) as error:
+                rejects.append(f"market {index} of {where}: {error}")
+                continue
+            if one.symbol in self._seen or (self._active and one.status in _OVER):
+                continue
+            self._seen.add(one.symbol)
+            found.append(one)
+            if complaint:
+                rejects.append(complaint)
+        return Page(tuple(found), tuple(rejects))
+
+
+def catalog(query: CatalogQuery) -> Catalog:
+    """Everything listed that the query asks for; see the module for the way it takes."""
+    gathering = _Gathering(active=query.active)
+    statuses = _NOW_OR_SOON if query.active else _ANY
+    known: _Known = {}
+    if query.series:
+        yield from _by_series(dict.fromkeys(query.series), known, gathering, statuses, query)
+    elif query.categories:
+        for category in dict.fromkeys(query.categories):
+            known |= yield from _all_series((("category", category),))
+        wanted = yield from _series_with_events(query, known, statuses)
+        yield from _by_series(wanted, known, gathering, statuses, query)
+    else:
+        known = yield from _all_series(())
+        for status in statuses:
+            yield from _nested(known, gathering, _status(status), query)
+
+
+def _one_series(name: str) -> Generator[Request | Page, bytes, _Series]:
+    path = f"/series/{quote(name, safe='')}"
+    body = yield Request(path, cost=COST)
+    raw = _fields(body, path).get("series")
+    if raw is None:
+        raise ValueError(f"{path}: `series` is missing")
+    return _series(Fields(decode(raw)))
+
+
+def _all_series(query: _Query) -> Generator[Request | Page, bytes, _Known]:
+    body = yield Request("/series", query, cost=COST)
+    found: _Known = {}
+    rejects: list[str] = []
+    for index, raw in enumerate(_entries(_fields(body, "/series"), "series", "/series")):
+        try:
+            fields = Fields(decode(raw))
+            found[fields.need_text("ticker")] = _series(fields)
+        except ValueError as error:
+            rejects.append(f"series {index} of /series: {error}")
+    if rejects:
+        yield Page((), tuple(rejects))
+    return found
+
+
+def _series(fields: Fields) -> _Series:
+    try:
+        return _Series(fields.text("category"), fields.texts("tags"))
+    except ValueError:
+        return _Series(None, None)
+
+
+def _series_with_events(
+    query: CatalogQuery, known: _Known, statuses: Iterable[str | None]
+) -> Generator[Request | Page, bytes, _Wanted]:
+    """The series of the wanted categories that have events now, with the events' category.
+
+    An event still names its category, deprecated as that is: categories are compared without
+    regard to case here, as the feed's filters do, while the venue's own filter may not.
+    """
+    categories = {category.casefold() for category in query.categories}
+    wanted: _Wanted = {}
+    limit = _limit(query, _EVENT_PAGE, _EVENT_MOST)
+    for status in statuses:
+        walk = _Walk("/events", (*_status(status), limit), "events")
+        while not walk.done:
+            rejects: list[str] = []
+            for index, raw in enumerate((yield from walk.page())):
+                try:
+                    series, category = _place(raw)
+                except ValueError as error:
+                    rejects.append(f"event {index} of a page of /events: {error}")
+                    continue
+                if series in known or (category or "").casefold() in categories:
+                    wanted.setdefault(series, category)
+            if rejects:
+                yield Page((), tuple(rejects))
+    return wanted
+
+
+def _place(raw: bytes) -> tuple[str, str | None]:
+    """Series and category of an event."""
+    event = Fields(decode(raw))
+    ticker = event.need_text("event_ticker")
+    return event.text("series_ticker") or series_of(ticker), event.text("category")
+
+
+def _by_series(
+    wanted: _Wanted,
+    known: _Known,
+    gathering: _Gathering,
+    statuses: Iterable[str | None],
+    query: CatalogQuery,
+) -> Catalog:
+    """The markets of series, one listing each."""
+    for name, category in wanted.items():
+        series = known[name] if name in known else (yield from _one_series(name))
+        origin = Origin(series=name, category=series.category or category, tags=series.tags)
+        for status in statuses:
+            limit = _limit(query, _MARKET_PAGE, _MARKET_MOST)
+            walk = _Walk("/markets", (("series_ticker", name), *_status(status), limit), "markets")
+            while not walk.done:
+                entries = yield from walk.page()
+                yield gathering.read(entries, origin, f"a page of series {name}")
+
+
+def _nested(known: _Known, gathering: _Gathering, status: _Query, query: CatalogQuery) -> Catalog:
+    """All events with their markets inside."""
+    limit = _limit(query, _NESTED_PAGE, _EVENT_MOST)
+    walk = _Walk("/events", (("with_nested_markets", "true"), *status, limit), "events")
+    while not walk.done:
+        entries = yield from walk.page()
+        pages = [_event(raw, known, gathering) for raw in entries]
+        yield Page(
+            tuple(one for page in pages for one in page.instruments),
+            tuple(reject for page in pages for reject in page.rejects),
+        )
+
+
+def _event(raw: bytes, known: _Known, gathering: _Gathering) -> Page:
+    """The markets of one event."""
+    named = "an event"
+    try:
+        fields = _fields(raw, "an event")
+        said = Fields({name: decode(value) for name, value in fields.items() if name in _SAID})
+        named = said.need_text("event_ticker")
+        ticker = said.text("series_ticker") or series_of(named)
+        series = known.get(ticker) or _Series(None, None)
+        origin = Origin(
+            series=ticker,
+            title=said.text("title") or "",
+            category=series.category or said.text("category"),
+            tags=series.tags,
+        )
+        markets = _entries(fields, "markets", named) if "markets" in fields else []
+    except (ValueError, RecursionError) as error:
+        return Page((), (f"{named}: {error}",))
+    return gathering.read(markets, origin, named)
+
+
+def _fields(body: bytes, where: str) -> dict[str, bytes]:
+    try:
+        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        return {name: bytes(value) for name, value in fields.items()}
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"{where}: not an object: {error}") from error
+
+
+def _entries(fields: dict[str, bytes], key: str, where: str) -> list[bytes]:
+    """A list of entries; the venue writes an empty one as null."""
+    if key not in fields:
+        raise ValueError(f"{where}: `{key}` is missing")
+    try:
+        entries = msgspec.json.decode(fields[key], type=list[msgspec.Raw] | None) or []
+        return [bytes(raw) for raw in entries]
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"{where}: `{key}` is not a list: {error}") from error
+
+
+def _text(fields: dict[str, bytes], key: str, where: str) -> str:
+    if key not in fields:
+        raise ValueError(f"{where}: `{key}` is missing: the listing may go on")
+    try:
+        return msgspec.json.decode(fields[key], type=str | None) or ""
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{where}: `{key}` is not a text: {error}") from error
+
+
+def _status(status: str | None) -> _Query:
+    return (("status", status),) if status else ()
+
+
+def _limit(query: CatalogQuery, usual: int, most: int) -> tuple[str, str]:
+    return "limit", str(min(max(query.page_size or usual, 1), most))

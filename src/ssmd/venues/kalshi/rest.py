@@ -1,0 +1,179 @@
+"""What the venue offers over REST, and how it is to be asked.
+
+https://docs.kalshi.com/getting_started/rate_limits
+"""
+
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from ssmd.model.fields import Fields, decode, exactly
+from ssmd.model.rest import Complaint, Request, Rest, Service, Witness
+from ssmd.venues.kalshi.catalog import COST, catalog
+
+_BOOK: Final = "orderbook_delta"
+_TICKER: Final = "ticker"
+_TRADE: Final = "trade"
+
+_LASTING: Final = frozenset(
+    {
+        "authentication_error",
+        "bad_request",
+        "forbidden",
+        "invalid_parameter",
+        "invalid_parameters",
+        "not_found",
+        "unauthorized",
+    }
+)
+"""Error codes that asking again does not cure."""
+
+
+class _Said(msgspec.Struct):
+    """What an answer holds when it is a complaint, in the two shapes there are."""
+
+    error: Any = None
+    code: Any = None
+    message: Any = None
+    details: Any = None
+
+
+def complaint(body: bytes) -> Complaint | None:
+    """Errors have a status of their own here; one in a body of status 200 is a gateway's doing.
+
+    So is a body that is not JSON (a page for people): both are worth asking again, unless the
+    code says that the request itself is wrong.
+    """
+    try:
+        said = msgspec.json.decode(body, type=_Said)
+    except msgspec.ValidationError:
+        return None  # JSON of another shape: whoever asked will say so
+    except (msgspec.DecodeError, RecursionError) as problem:
+        return Complaint(f"not readable JSON: {problem}", retryable=True)
+    code, words = said.code, [said.message, said.details]
+    if isinstance(said.error, dict):
+        code = said.error.get("code")
+        words = [said.error.get(name) for name in ("message", "details")]
+    elif said.error is not None:
+        words = [said.error]
+    elif said.code is None or said.message is None:
+        return None
+    reason = ": ".join(str(part) for part in (code, *words) if part)
+    lasting = isinstance(code, str) and code in _LASTING
+    return Complaint(reason[:300] or "an error without words", retryable=not lasting)
+
+
+def witness(symbol: str, channels: frozenset[str], nonce: str) -> Witness | None:
+    """How a market stands, as far as the subscribed channels would have told of a change.
+
+    The book is asked for the book, the market's quotes and totals for the ticker, the newest
+    trade for trades where no ticker tells of them. Answers to people without a key are kept at
+    the edge for 15 seconds, so that each request carries a parameter which no cache has seen.
+    """
+    if not channels & {_BOOK, _TICKER, _TRADE}:
+        return None
+    return _witness(symbol, channels, nonce)
+
+
+def _witness(symbol: str, channels: frozenset[str], nonce: str) -> Witness:
+    ticker = quote(symbol, safe="")
+    seen: list[str] = []
+    if _BOOK in channels:
+        body = yield _ask(f"/markets/{ticker}/orderbook", nonce)
+        seen.append(_book(body))
+    if _TICKER in channels:
+        body = yield _ask(f"/markets/{ticker}", nonce)
+        seen.append(_quotes(body))
+    elif _TRADE in channels:
+        body = yield _ask("/markets/trades", nonce, ("ticker", symbol), ("limit", "1"))
+        seen.append(_newest(body))
+    return "\n".join(seen).encode()
+
+
+def _ask(path: str, nonce: str, *query: tuple[str, str]) -> Request:
+    return Request(path, (*query, ("nonce", nonce)), cost=COST)
+
+
+def _book(body: bytes) -> str:
+    """All levels, in an order and a spelling of our own.
+
+    Raises:
+        ValueError: It is no book.
+    """
+    fields = Fields(decode(body))
+    name = "orderbook_fp" if "orderbook_fp" in fields else "orderbook"
+    book = Fields(fields.raw(name))
+    sides: list[str] = []
+    for side in ("yes", "no"):
+        dollars = f"{side}_dollars"
+        # Both keys are there, null for an empty side; cents alone before there were dollars.
+        levels = book.items(dollars if dollars in book else side)
+        sides.append(side + "".join(sorted(f" {_level(level)}" for level in levels)))
+    return "\n".join(sides)
+
+
+def _level(level: object) -> str:
+    match level:
+        case [price, size, *_]:
+            return f"{_plain(price)}x{_plain(size)}"
+        case _:
+            raise ValueError("a level of the book is not a price and a size")
+
+
+def _quotes(body: bytes) -> str:
+    """Best prices, last price and volume.
+
+    Raises:
+        ValueError: It is no market.
+    """
+    market = Fields(Fields(decode(body)).raw("market"))
+    stated: list[str] = []
+    for name, new in (
+        ("yes_bid", "yes_bid_dollars"),
+        ("yes_ask", "yes_ask_dollars"),
+        ("last_price", "last_price_dollars"),
+        ("volume", "volume_fp"),
+    ):
+        value = market.raw(new if new in market else name)
+        stated.append(f"{name} {'-' if value is None else _plain(value)}")
+    return "\n".join(stated)
+
+
+def _newest(body: bytes) -> str:
+    """The id of the newest trade.
+
+    Raises:
+        ValueError: It is no list of trades.
+    """
+    fields = Fields(decode(body))
+    if "trades" not in fields:
+        raise ValueError("`trades` is missing")
+    trades = fields.items("trades")
+    return f"trade {Fields(trades[0]).need_text('trade_id')}" if trades else "trade -"
+
+
+def _plain(value: object) -> str:
+    """A number without the zeros at its end: `0.50` and `0.5` are one price."""
+    exact = exactly(value)
+    if exact is None or exact.adjusted() not in range(-20, 20):
+        raise ValueError("a price, size or total cannot be read")
+    text = f"{exact:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+REST: Final = Rest(
+    services={
+        "main": Service(
+            base="https://external-api.kalshi.com/trade-api/v2",
+            # The smallest account has 200 tokens a second, a request takes 10. An earlier system
+            # was throttled at five requests a second, and was well at three: so are we.
+            tokens_per_second=30.0,
+            burst=30.0,
+        )
+    },
+    complaint=complaint,
+    catalog=catalog,
+    witness=witness,
+)
+"""Public market data needs no key."""

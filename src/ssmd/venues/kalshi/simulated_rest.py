@@ -1,0 +1,203 @@
+"""The simulated exchange's REST service: markets, events, series, books, trades.
+
+https://docs.kalshi.com/openapi.yaml. What one asks of a single market is kept for fifteen seconds,
+as the exchange's edge does with requests that are not signed: a question that is to be answered
+afresh must differ from the last one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from ssmd.model.simulated import Answer
+from ssmd.venues.kalshi import simulated_documents as documents
+from ssmd.venues.kalshi.simulated_book import NO, YES, count, dollars
+from ssmd.venues.kalshi.simulated_listing import Listing, Trade
+from ssmd.venues.kalshi.simulated_market import Market
+from ssmd.venues.kalshi.simulated_pages import Refusal, chosen, number, page
+from ssmd.venues.kalshi.simulated_series import KNOWN, Series, series_of
+
+CACHED_S: Final = 15
+_KEPT: Final = 1_000
+_OK: Final = 200
+_BAD: Final = 400
+_MISSING: Final = 404
+_MARKETS: Final = 1_000
+_EVENTS: Final = 200
+_PAGE: Final = 100
+_DEEPEST: Final = 100
+_ALL: Final = 10**9
+
+Query = Mapping[str, str]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class RestService:
+    """Answers GET requests about a market's listings."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._cache: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[int, Answer]] = {}
+        self._pages: dict[str, Callable[[Query], dict[str, object]]] = {
+            "/markets": self._markets,
+            "/markets/trades": self._trades,
+            "/events": self._events,
+            "/events/multivariate": self._combinations,
+            "/series": self._series,
+            "/exchange/status": lambda _: documents.status(),
+            "/exchange/schedule": lambda _: documents.schedule(),
+        }
+
+    def answer(self, service: str, path: str, query: Sequence[tuple[str, str]]) -> Answer:
+        """The body, or the exchange's way to say no."""
+        if service != "main":
+            return _refusal(_MISSING, "not_found")
+        single = path.startswith("/markets/") and path not in self._pages
+        key = (path, tuple(query))
+        if single:
+            until, kept = self._cache.get(key, (0, None))
+            if kept is not None and self._market.now_s < until:
+                return kept
+        try:
+            body = self._body(path, dict(query))
+        except Refusal as refusal:
+            return _refusal(_BAD, "bad_request", str(refusal))
+        if body is None:
+            return _refusal(_MISSING, "not_found")
+        if not single:
+            return Answer(_OK, _encode(body))
+        kept = Answer(_OK, _encode(body), {"cache-control": f"public, max-age={CACHED_S}"})
+        if len(self._cache) >= _KEPT:
+            self._cache.clear()
+        self._cache[key] = (self._market.now_s + CACHED_S, kept)
+        return kept
+
+    def _body(self, path: str, query: Query) -> dict[str, object] | None:
+        """None when there is nothing at that path."""
+        listed = self._pages.get(path)
+        if listed is not None:
+            return listed(query)
+        match path.strip("/").split("/"):
+            case ["markets", ticker]:
+                listing = self._find(ticker)
+                return None if listing is None else {"market": documents.market(listing)}
+            case ["markets", ticker, "orderbook"]:
+                listing = self._find(ticker)
+                return None if listing is None else _book(listing, query)
+            case ["events", ticker]:
+                return self._event(ticker, query)
+            case ["series", ticker]:
+                return self._one_series(ticker, query)
+            case _:
+                return None
+
+    def _find(self, ticker: str) -> Listing | None:
+        return self._market.listings.get(ticker) or self._market.ended.get(ticker)
+
+    def _all(self) -> list[Listing]:
+        """Every market, the ended ones included, the newest first."""
+        both = [*self._market.listings.values(), *self._market.ended.values()]
+        return sorted(both, key=lambda listing: (-listing.created_ts, listing.ticker))
+
+    def _markets(self, query: Query) -> dict[str, object]:
+        found = chosen(self._all(), query)
+        shown, cursor = page(found, query, _PAGE, _MARKETS, lambda listing: listing.ticker)
+        return {"cursor": cursor, "markets": [documents.market(listing) for listing in shown]}
+
+    def _events(self, query: Query) -> dict[str, object]:
+        return self._list_events(query, multivariate=False)
+
+    def _combinations(self, query: Query) -> dict[str, object]:
+        return self._list_events(query, multivariate=True)
+
+    def _list_events(self, query: Query, *, multivariate: bool) -> dict[str, object]:
+        earliest = number(query, "min_close_ts", 0)
+        wanted: dict[str, list[Listing]] = {}
+        for listing in self._all():
+            if listing.multivariate == multivariate:
+                wanted.setdefault(listing.event, []).append(listing)
+        only = {key: query[key] for key in ("series_ticker", "status") if query.get(key)}
+        events = [
+            markets
+            for markets in wanted.values()
+            if chosen(markets, only) and max(one.close_ts for one in markets) >= earliest
+        ]
+        shown, cursor = page(events, query, _EVENTS, _EVENTS, lambda markets: markets[0].event)
+        nested = query.get("with_nested_markets") == "true"
+        return {
+            "cursor": cursor,
+            "events": [documents.event(markets, nested=nested) for markets in shown],
+        }
+
+    def _event(self, ticker: str, query: Query) -> dict[str, object] | None:
+        markets = [listing for listing in self._all() if listing.event == ticker]
+        if not markets:
+            return None
+        nested = query.get("with_nested_markets") == "true"
+        body: dict[str, object] = {"event": documents.event(markets, nested=nested)}
+        if not nested:
+            body["markets"] = [documents.market(listing) for listing in markets]
+        return body
+
+    def _trades(self, query: Query) -> dict[str, object]:
+        ticker = query.get("ticker")
+        earliest = number(query, "min_ts", 0)
+        latest = number(query, "max_ts", _ALL * 10)
+        rows: list[tuple[Trade, Listing]] = [
+            (trade, listing)
+            for listing in self._all()
+            if ticker in {None, "", listing.ticker}
+            for trade in listing.recent
+            if earliest <= trade.moment.ms // 1000 <= latest
+        ]
+        rows.sort(key=lambda row: (-row[0].moment.ts, row[0].id))
+        shown, cursor = page(rows, query, _PAGE, _MARKETS, lambda row: row[0].id)
+        told = [documents.trade(trade, listing) for trade, listing in shown]
+        return {"cursor": cursor, "trades": told}
+
+    def _series(self, query: Query) -> dict[str, object]:
+        return {
+            "series": [
+                self._described(series, query)
+                for series in self._all_series()
+                if query.get("category") in {None, "", series.category}
+                and (not query.get("tags") or set(query["tags"].split(",")) & set(series.tags))
+            ]
+        }
+
+    def _one_series(self, ticker: str, query: Query) -> dict[str, object] | None:
+        found = [series for series in self._all_series() if series.ticker == ticker]
+        return {"series": self._described(found[0], query)} if found else None
+
+    def _described(self, series: Series, query: Query) -> dict[str, object]:
+        if query.get("include_volume") != "true":
+            return documents.series(series, None)
+        volume = sum(one.volume for one in self._all() if one.series.ticker == series.ticker)
+        return documents.series(series, volume)
+
+    def _all_series(self) -> list[Series]:
+        names = {*KNOWN, *(listing.series.ticker for listing in self._all())}
+        return [series_of(name) for name in sorted(names)]
+
+
+def _book(listing: Listing, query: Query) -> dict[str, object]:
+    """Bids of both sides, worst first, the best `depth` of each."""
+    depth = number(query, "depth", 0)
+    if depth > _DEEPEST:
+        message = "invalid depth"
+        raise Refusal(message)
+    sides = {}
+    for name, side in (("no_dollars", NO), ("yes_dollars", YES)):
+        levels = listing.book.levels(side)
+        shown = levels[-depth:] if depth > 0 else levels
+        sides[name] = [[dollars(price), count(size)] for price, size in shown]
+    return {"orderbook_fp": sides}
+
+
+def _refusal(status: int, code: str, details: str = "") -> Answer:
+    error = {"code": code, "message": code.replace("_", " ")}
+    if details:
+        error["details"] = details
+    return Answer(status, _encode({"error": error}))
