@@ -1,0 +1,144 @@
+"""What Kraken Futures offers over REST, version 3: its listings, and how an instrument stands.
+
+https://docs.kraken.com/exchange/api-reference/futures-rest/
+"""
+
+import hashlib
+from typing import Any, Final
+
+import msgspec
+
+from ssmd.model.fields import encode
+from ssmd.model.rest import Catalog, CatalogQuery, Complaint, Request, Rest, Service, Witness
+from ssmd.venues.kraken_futures.listings import instruments
+
+_PASSING: Final = ("limit", "unavailable", "server error", "internal", "timeout", "busy")
+"""What the venue's words have in common when asking again later can succeed."""
+
+
+_NOTHING: Final = msgspec.Raw(b"null")
+
+
+class _Verdict(msgspec.Struct):
+    """What tells an answer from a complaint, of which two shapes are in use."""
+
+    result: str | None = None
+    error: Any = None
+    errors: Any = None
+
+
+class _Listed(msgspec.Struct):
+    instruments: list[msgspec.Raw]
+
+
+class _Tickers(msgspec.Struct):
+    tickers: list[msgspec.Raw]
+
+
+class _Stand(msgspec.Struct, rename="camel"):
+    """Of any answer about one instrument, the part that changes only when it does."""
+
+    order_book: msgspec.Raw = _NOTHING
+    ticker: msgspec.Raw = _NOTHING
+    history: msgspec.Raw = _NOTHING
+
+
+class _Touch(msgspec.Struct, rename="camel"):
+    """Of a ticker, what the short feed tells too."""
+
+    bid: msgspec.Raw = _NOTHING
+    ask: msgspec.Raw = _NOTHING
+    vol24h: msgspec.Raw = _NOTHING
+
+
+_verdict: Final = msgspec.json.Decoder(_Verdict)
+_listed: Final = msgspec.json.Decoder(_Listed)
+_tickers: Final = msgspec.json.Decoder(_Tickers)
+_stand: Final = msgspec.json.Decoder(_Stand)
+_touch: Final = msgspec.json.Decoder(_Touch)
+
+
+def complaint(body: bytes) -> Complaint | None:
+    """What a body complains of: `{"error": "..."}` or `{"errors": [...]}`."""
+    try:
+        verdict = _verdict.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if verdict.result != "error" and not verdict.error and not verdict.errors:
+        return None
+    told = verdict.errors if isinstance(verdict.errors, list) else [verdict.errors]
+    words = [_words(part) for part in (verdict.error, *told) if part]
+    reason = "; ".join(words) or "error"
+    passing = any(word in reason.casefold() for word in _PASSING)
+    return Complaint(reason[:300], retryable=passing)
+
+
+def _words(part: object) -> str:
+    """The sentence in one error, however it is wrapped."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, dict):
+        for name in ("message", "msg", "error"):
+            if isinstance(part.get(name), str) and part[name]:
+                return str(part[name])
+    return encode(part)
+
+
+def catalog(query: CatalogQuery) -> Catalog:
+    """All instruments with the day's volume; the venue narrows nothing and has no pages."""
+    body = yield Request("/instruments")
+    try:
+        listed = _listed.decode(body).instruments
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"the instruments are not as documented: {error}") from error
+    body = yield Request("/tickers")
+    try:
+        tickers = _tickers.decode(body).tickers
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"the tickers are not as documented: {error}") from error
+    yield instruments([bytes(entry) for entry in listed], [bytes(entry) for entry in tickers])
+
+
+def witness(symbol: str, channels: frozenset[str], nonce: str) -> Witness | None:
+    """How an instrument stands, judged by the feed that tells most of what is subscribed."""
+    if "book" in channels:
+        return _digest("order_book", Request("/orderbook", (("symbol", symbol), ("_", nonce))))
+    if "ticker" in channels or "ticker_lite" in channels:
+        return _digest(
+            "ticker" if "ticker" in channels else "touch",
+            Request(f"/tickers/{symbol}", (("_", nonce),)),
+        )
+    if "trade" in channels:
+        return _digest("history", Request("/history", (("symbol", symbol), ("_", nonce))))
+    return None
+
+
+def _digest(part: str, request: Request) -> Witness:
+    body = yield request
+    try:
+        stand = _stand.decode(body)
+        told = {"order_book": stand.order_book, "history": stand.history}.get(part, stand.ticker)
+        if part == "touch":
+            touch = _touch.decode(told)
+            told = msgspec.Raw(msgspec.json.encode([touch.bid, touch.ask, touch.vol24h]))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"the answer is not as documented: {error}") from error
+    if bytes(told) == bytes(_NOTHING):
+        raise ValueError("the answer lacks what was asked for")
+    return hashlib.sha256(bytes(told)).digest()
+
+
+REST: Final = Rest(
+    services={
+        "main": Service(
+            # Public requests cost nothing of the 500 tokens that refill every ten seconds
+            # (guides/futures/ratelimits); five a second are what others live with.
+            base="https://futures.kraken.com/derivatives/api/v3",
+            tokens_per_second=5.0,
+            burst=10.0,
+        )
+    },
+    complaint=complaint,
+    catalog=catalog,
+    witness=witness,
+)
