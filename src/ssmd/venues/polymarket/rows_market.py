@@ -1,0 +1,128 @@
+"""Rows of trades, the touch, and what becomes of a condition."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from ssmd.venues.polymarket.rows_message import Found, Message
+from ssmd.venues.polymarket.tables import (
+    BestBidAsk,
+    LastTradePrice,
+    MarketResolved,
+    NewMarket,
+    TickSizeChange,
+)
+
+_AGGRESSORS: Final = {"BUY": "buy", "SELL": "sell"}
+
+
+def last_trade_price(message: Message) -> Found:
+    """The trade; the aggressor's side may be left out, but not be something else."""
+    side = message.text("side")
+    if side is not None and side not in _AGGRESSORS:
+        raise ValueError(f"`side` is neither BUY nor SELL: {side[:60]}")
+    yield LastTradePrice(
+        symbol=message.need_text("asset_id"),
+        ts_event=message.ts_event,
+        native_id=message.text("transaction_hash"),
+        market=message.market,
+        side=None if side is None else _AGGRESSORS[side],
+        price=message.number("price"),
+        size=message.number("size"),
+        fee_rate_bps=message.number("fee_rate_bps"),
+        extra=message.extra(),
+        inexact=message.found(),
+    )
+
+
+def best_bid_ask(message: Message) -> Found:
+    """The touch."""
+    yield BestBidAsk(
+        symbol=message.need_text("asset_id"),
+        ts_event=message.ts_event,
+        market=message.market,
+        best_bid=message.number("best_bid"),
+        best_ask=message.number("best_ask"),
+        spread=message.number("spread"),
+        extra=message.extra(),
+        inexact=message.found(),
+    )
+
+
+def tick_size_change(message: Message) -> Found:
+    """The price step."""
+    yield TickSizeChange(
+        symbol=message.need_text("asset_id"),
+        ts_event=message.ts_event,
+        market=message.market,
+        old_tick_size=message.number("old_tick_size"),
+        new_tick_size=message.number("new_tick_size"),
+        side=message.text("side"),
+        extra=message.extra(),
+        inexact=message.found(),
+    )
+
+
+def new_market(message: Message) -> Found:
+    """One row per token; one without a token when none is named."""
+    outcomes = message.texts("outcomes") or ()
+    for index, token in _tokens(message):
+        yield NewMarket(
+            symbol=token,
+            ts_event=message.ts_event,
+            market=message.market,
+            market_id=message.text("id"),
+            outcome=outcomes[index] if index < len(outcomes) and token is not None else None,
+            question=message.text("question"),
+            slug=message.text("slug"),
+            description=message.text("description"),
+            assets_ids=message.json("assets_ids"),
+            outcomes=message.json("outcomes"),
+            event_message=message.json("event_message"),
+            tags=message.json("tags"),
+            tick_size=message.number("order_price_min_tick_size", "tick_size"),
+            active=message.flag("active"),
+            group_item_title=message.text("group_item_title"),
+            sports_market_type=message.text("sports_market_type"),
+            line=message.text("line"),
+            game_start_time=message.text("game_start_time"),
+            extra=message.extra(),
+            inexact=message.found(),
+        )
+
+
+def market_resolved(message: Message) -> Found:
+    """One row per token; one without a token when none is named."""
+    winner = message.text("winning_asset_id")
+    for _, token in _tokens(message):
+        yield MarketResolved(
+            symbol=token,
+            ts_event=message.ts_event,
+            market=message.market,
+            market_id=message.text("id"),
+            is_winner=None if winner is None or token is None else token == winner,
+            winning_asset_id=winner,
+            winning_outcome=message.text("winning_outcome"),
+            assets_ids=message.json("assets_ids"),
+            outcomes=message.json("outcomes"),
+            question=message.text("question"),
+            slug=message.text("slug"),
+            description=message.text("description"),
+            event_message=message.json("event_message"),
+            tags=message.json("tags"),
+            extra=message.extra(),
+            inexact=message.found(),
+        )
+
+
+def _tokens(message: Message) -> Iterator[tuple[int, str | None]]:
+    """The tokens of a condition, each once, with their place in the list."""
+    tokens = message.texts("assets_ids") or ()
+    # The venue says both twice; only a difference would be news.
+    if message.value.get("condition_id") == message.market:
+        message.ignore("condition_id")
+    if message.value.get("clob_token_ids") == message.value.get("assets_ids"):
+        message.ignore("clob_token_ids")
+    if not tokens:
+        yield 0, None
+    for token in dict.fromkeys(tokens):
+        yield tokens.index(token), token

@@ -1,0 +1,189 @@
+"""The conversation on one connection to Polymarket's market channel.
+
+There is no sequence number and no checksum that can be checked in time (a book's `hash` counts
+fields that the channel does not send), so no gaps are found here: books that come again are
+compared with the rebuilt ones later, from the archive.
+
+Life is any frame, PONG included: a quiet universe at night is legal. That the venue answers PING
+and has stopped sending data is found per instrument, where books can be asked for over REST.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from ssmd.model.event import (
+    Control,
+    Data,
+    Event,
+    Reconnect,
+    Subscribed,
+    Unread,
+    control_frame,
+)
+from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.subscription import Shard, Subscription
+from ssmd.model.venue import SessionOptions
+from ssmd.venues.polymarket import messages
+from ssmd.venues.polymarket.messages import BOOK, Label
+from ssmd.venues.polymarket.subscriptions import CHANNEL, Subscriptions
+
+_UNEXPECTED: Final = (Unread("unexpected_shape"),)
+_PONG: Final = (Control("pong"),)
+_EMPTY: Final = (Control("empty"),)
+_INVALID: Final = (Control("error"),)
+
+
+class PolymarketSession:
+    """One connection's conversation; see `ssmd.model.session.Session`."""
+
+    def __init__(self, shard: Shard, options: SessionOptions) -> None:
+        self._limits = options.limits
+        self._passive = options.passive
+        self._subscriptions = Subscriptions(options.limits, passive=options.passive)
+        self._opened: float | None = None
+        self._heard = 0.0
+        self._pinged = 0.0
+        self._pong: float | None = None
+        self._ended = False
+
+    @property
+    def acknowledged(self) -> frozenset[Subscription]:
+        return self._subscriptions.acknowledged
+
+    @property
+    def ready(self) -> bool:
+        return self._opened is not None and self._subscriptions.answered
+
+    @property
+    def pong_mono(self) -> float | None:
+        return self._pong
+
+    def open(self, now: Now) -> Sequence[Event]:
+        self._opened = self._heard = self._pinged = now.mono
+        return self._pump(now.mono)
+
+    def want(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
+        refused = self._subscriptions.want(subscriptions)
+        return () if self._ended else (*refused, *self._pump(now.mono))
+
+    def renew(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
+        for item in subscriptions:
+            if item.channel == CHANNEL and item.symbol is not None:
+                self._subscriptions.renew(item.symbol)
+        return self._pump(now.mono)
+
+    def close(self, now: Now, code: int | None, reason: str) -> Sequence[Event]:
+        self._ended = True
+        return ()
+
+    def tick(self, now: Now) -> Sequence[Event]:
+        mono = now.mono
+        if self._opened is None or self._ended or self._passive:
+            return ()
+        refused = self._subscriptions.expired(mono)
+        reason = self._dead(mono) or ("unconfirmed" if refused is None else None)
+        if reason or refused is None:
+            self._ended = True
+            return (Reconnect(reason or "unconfirmed"),)
+        events: list[Event] = []
+        if mono - self._pinged >= self._limits.ping_interval_s:
+            self._pinged = mono
+            events.append(self._subscriptions.ping(mono))
+        events += refused
+        self._subscriptions.awaken(mono)
+        events += self._pump(mono)
+        return events
+
+    def receive(self, frame: Frame) -> Sequence[Event]:
+        self._heard = frame.mono
+        if frame.opcode != Opcode.TEXT:
+            control = control_frame(frame)
+            return _UNEXPECTED if control is None else (control,)
+        payload = frame.payload
+        if messages.is_list(payload):
+            return self._list(payload)
+        label = messages.read(payload)
+        if isinstance(label, Unread):
+            return self._talk(payload, label, frame.mono)
+        return self._told([_data(label, None)], [label])
+
+    def _talk(self, payload: bytes, unread: Unread, mono: float) -> Sequence[Event]:
+        """Plain text of the venue; everything else is kept as unread."""
+        match payload.strip():
+            case messages.PONG:
+                self._pong = mono
+                return _PONG
+            case messages.INVALID:
+                return _INVALID
+            case _:
+                return (unread,)
+
+    def _list(self, payload: bytes) -> Sequence[Event]:
+        """An array: a part for each element when they add up to the frame, else one whole."""
+        raws = messages.elements(payload)
+        if isinstance(raws, Unread):
+            return (raws,)
+        if not raws:
+            return _EMPTY
+        parts = [bytes(raw) for raw in raws]
+        labels: list[Label] = []
+        unread: Unread | None = None
+        for part in parts:
+            label = messages.read(part)
+            if isinstance(label, Label):
+                labels.append(label)
+            else:
+                unread = unread or label
+        if unread is not None:
+            return self._told([unread], labels)  # what can be read still confirms
+        if len(parts) == 1:
+            return self._told([_data(labels[0], None)], labels)
+        if messages.splits(payload, parts):
+            return self._told(
+                [_data(label, part) for label, part in zip(labels, parts, strict=True)], labels
+            )
+        return self._told([_whole(labels)], labels)
+
+    def _told(self, events: Sequence[Event], labels: list[Label]) -> Sequence[Event]:
+        """The labels of a frame, and what its books confirm."""
+        confirmed: list[Subscribed] = []
+        for label in labels:
+            if label.type == BOOK:
+                answer = self._subscriptions.book(label.symbols[0])
+                if answer is not None:
+                    confirmed.append(answer)
+        return [*events, *confirmed] if confirmed else events
+
+    def _dead(self, mono: float) -> str | None:
+        """Why the connection is to be given up; only what was received counts as life."""
+        if mono - self._heard > self._limits.silence_s:
+            return "silence"
+        answered = self._pong if self._pong is not None else self._opened or 0.0
+        if mono - answered > self._limits.pong_intervals * self._limits.ping_interval_s:
+            return "pong"
+        return None
+
+    def _pump(self, mono: float) -> Sequence[Event]:
+        """The requests that may be sent now."""
+        if self._opened is None or self._ended:
+            return ()
+        return self._subscriptions.send(mono)
+
+
+def _data(label: Label, payload: bytes | None) -> Data:
+    return Data(label.type, label.symbols, None, label.ts_event, payload, label.route)
+
+
+def _whole(labels: list[Label]) -> Data | Unread:
+    """One label for several messages that cannot be cut apart: only where they are of one type."""
+    if len({label.type for label in labels}) > 1:
+        return _UNEXPECTED[0]
+    symbols = dict.fromkeys(symbol for label in labels for symbol in label.symbols)
+    routes = {label.route for label in labels}
+    times = [label.ts_event for label in labels if label.ts_event is not None]
+    return Data(
+        labels[0].type,
+        tuple(symbols),
+        ts_event=max(times, default=None),
+        route=routes.pop() if len(routes) == 1 else None,
+    )
