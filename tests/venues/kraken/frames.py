@@ -127,6 +127,9 @@ class Talk:
     def want(self, *subscriptions: Subscription) -> list[Event]:
         return self.note(self.session.want(frozenset(subscriptions), self.now()))
 
+    def renew(self, *subscriptions: Subscription) -> list[Event]:
+        return self.note(self.session.renew(frozenset(subscriptions), self.now()))
+
     def tick(self, seconds: float = 0.0) -> list[Event]:
         self.mono += seconds
         return self.note(self.session.tick(self.now()))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ssmd.model.frame import Now
 from ssmd.model.simulated import Emission, SimulationOptions
-from ssmd.venues.kraken.simulated import KrakenMarket, KrakenSocket, simulated
+from ssmd.venues.kraken.simulated import KrakenMarket, simulated
+from ssmd.venues.kraken.simulated_socket import KrakenSocket
 from tests.shared import shared
 
 START = Now(1_800_000_000_123_456_789, 50.0)
@@ -65,8 +66,8 @@ def skeleton(value: object, key: str = "") -> object:
             return sorted(shapes)
         case Number():
             return re.sub(r"^-?\d+", "N", value) if "." not in value else _decimals(value)
-        case str() if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", value):
-            return "time6"
+        case str() if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{6}|\d{9})Z", value):
+            return f"time{len(value) - 21}"
         case str():
             return f"text:{key}" if key in {"symbol", "side", "ord_type"} else value
         case _:
@@ -113,7 +114,7 @@ def full_session(seconds: float = 6.0) -> list[bytes]:
     venue = market(300.0, 3, "BTC/USD", "ETH/USD")
     socket = venue.connect()
     out = list(socket.open(START))
-    for channel in ("book", "trade", "ticker"):
+    for channel in ("book", "trade", "ticker", "ohlc"):
         wanted = request("subscribe", channel=channel, symbol=["BTC/USD", "ETH/USD"])
         out += socket.receive(wanted, START)
     out += run(venue, socket, 0, seconds)

@@ -19,6 +19,11 @@ from tests.venues.kraken.frames import (
     trade,
 )
 
+CANDLE = (
+    b'{"channel":"ohlc","type":"update","timestamp":"2026-08-02T05:43:31.066741Z",'
+    b'"data":[{"symbol":"A/B","timestamp":"2026-08-02T05:44:00.000000Z"}]}'
+)
+
 
 @pytest.mark.parametrize(
     ("payload", "event"),
@@ -40,7 +45,10 @@ from tests.venues.kraken.frames import (
             b'{"channel":"instrument","data":{"assets":[],"pairs":[{"symbol":"A"},{"symbol":"B"}]}}',
             Data("instrument", ("A", "B")),
         ),
-        (b'{"channel":"ohlc","type":"update","data":[{"symbol":"A"}]}', Unread("unknown_channel")),
+        (
+            b'{"channel":"spread","type":"update","data":[{"symbol":"A"}]}',
+            Unread("unknown_channel"),
+        ),
         (
             b'{"channel":"level3","data":[{"symbol":"A","bids":[{"order_id":"x"}]}]}',
             Unread("unknown_channel"),
@@ -62,6 +70,7 @@ from tests.venues.kraken.frames import (
         (b'{"channel":"trade","data":[{"symbol":1}]}', Unread("unexpected_shape")),
         (b'{"channel":"trade","data":"x"}', Unread("unexpected_shape")),
         (b'{"channel":"instrument","data":[]}', Unread("unexpected_shape")),
+        (CANDLE, Data("ohlc", ("A/B",), None, TIME_NS)),
         (b'{"channel":"book","data":[{"symbol":"A"}]}', Unread("unexpected_shape")),
         (b'{"channel":"book","type":"x","data":[{"symbol":"A"}]}', Unread("unexpected_shape")),
         (

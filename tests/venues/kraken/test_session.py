@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ssmd.model.errors import ConfigError
 from ssmd.model.event import (
@@ -194,6 +196,10 @@ def test_parameters_are_refused_with_what_is_allowed() -> None:
         (complaint,) = VENUE.check({"depth": depth})
         assert "10, 25, 100, 500, 1000" in complaint
     assert "depht" in VENUE.check({"depht": 10})[0]
+    assert [VENUE.check({"interval": minutes}) for minutes in (1, 60, 21600)] == [[]] * 3
+    for interval in (2, "1", True):
+        (complaint,) = VENUE.check({"interval": interval})
+        assert "1, 5, 15, 30, 60, 240, 1440, 10080, 21600" in complaint
 
 
 def test_the_instrument_channel_is_one_subscription() -> None:
@@ -209,6 +215,12 @@ def test_the_endpoint_is_opened_as_it_is() -> None:
     shard = Shard("kraken", 0, frozenset())
     handshake = VENUE.handshake("wss://ws.kraken.com/v2", shard, {"key": "x"}, Now(0, 0.0))
     assert (handshake.url, dict(handshake.headers)) == ("wss://ws.kraken.com/v2", {})
+
+
+@given(st.integers(0, 1 << 62))
+def test_the_venue_trades_day_and_night(ts: int) -> None:
+    """A silence is never a scheduled one."""
+    assert VENUE.pause(ts) is None
 
 
 def test_a_session_never_changes_its_mind() -> None:

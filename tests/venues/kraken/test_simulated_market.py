@@ -2,9 +2,11 @@
 
 import json
 import re
+from decimal import Decimal
 
 import pytest
 
+from tests.shared import shared
 from tests.venues.kraken.simulating import (
     START,
     BookClient,
@@ -82,12 +84,38 @@ def test_book_messages_have_the_recorded_fingerprint(symbol: str, kind: str) -> 
     assert fingerprints(full_session(), "book", kind, symbol) == real
 
 
-@pytest.mark.parametrize("channel", ["ticker", "trade"])
-def test_ticker_and_trade_have_the_recorded_fingerprint(channel: str) -> None:
+@pytest.mark.parametrize("channel", ["ticker", "trade", "ohlc"])
+def test_ticker_trade_and_candle_have_the_recorded_fingerprint(channel: str) -> None:
     """The single real frames there are of these channels show the same keys and decimals."""
     real = fingerprints(single_frames(), channel, "update", "BTC/USD")
     assert len(real) == 1
     assert fingerprints(full_session(), channel, "update", "BTC/USD") == real
+
+
+def test_instrument_messages_have_the_recorded_fingerprint() -> None:
+    """Pairs and assets as in the one snapshot there is: keys, their order, kinds of numbers."""
+    text = shared("data/kraken/rest/ws-v2-instrument-snapshot-2024.json").read_text()
+    real = read(text.encode())
+    venue = market(1.0, 1, "BTC/USD", "ETH/USD", "DOGE/USD")
+    _, snapshot = venue.connect().receive(request("subscribe", channel="instrument"), START)
+    ours = read(snapshot.payload)
+    assert list(ours) == list(real)
+    for part, name in (("pairs", "symbol"), ("assets", "id")):
+        recorded_items = real["data"][part]  # type: ignore[index]
+        known = {item[name]: item for item in recorded_items}
+        shapes = {json.dumps([*item]) for item in recorded_items}
+        for item in ours["data"][part]:  # type: ignore[index]
+            assert json.dumps([*item]) in shapes
+            assert {key: _kind(value) for key, value in item.items()} == {
+                key: _kind(value) for key, value in known[item[name]].items()
+            }
+    assert skeleton(ours["data"]["pairs"][0]) == skeleton(  # type: ignore[index]
+        next(pair for pair in real["data"]["pairs"] if pair["symbol"] == "BTC/USD")  # type: ignore[index]
+    )
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def test_status_acks_and_refusals_have_the_recorded_fingerprint() -> None:
@@ -159,6 +187,47 @@ def test_trade_ids_are_contiguous_per_symbol_and_a_snapshot_holds_the_latest() -
     assert isinstance(trades, list)
     assert int(trades[-1]["trade_id"]) == ids["BTC/USD"][-1]
     assert len(trades) == 50
+
+
+@pytest.mark.parametrize("minutes", [1, 5])
+def test_a_candle_adds_up_to_its_trades(minutes: int) -> None:
+    """A client that has the trades can check every one of them."""
+    venue = market(400.0, 6, "BTC/USD")
+    socket = venue.connect()
+    begin = minutes * 60 - 1.5
+    for asked in ({"channel": "trade"}, {"channel": "ohlc", "interval": minutes}):
+        socket.receive(request("subscribe", symbol=["BTC/USD"], **asked), later(begin))
+    trades: list[dict[str, str]] = []
+    begins = set()
+    candles = 0
+    for emission in run(venue, socket, begin, 3):
+        message = json.loads(emission.payload, parse_float=Decimal)
+        if message["channel"] == "trade":
+            trades += message["data"]
+        elif message["channel"] == "ohlc":
+            candles += 1
+            (candle,) = message["data"]
+            begins.add(candle["interval_begin"])
+            assert candle["interval_begin"][:19] <= message["timestamp"][:19]
+            assert message["timestamp"][:26] == str(trades[-1]["timestamp"])[:26]
+            inside = [t for t in trades if t["timestamp"] >= candle["interval_begin"][:19]]
+            prices = [trade["price"] for trade in inside]
+            assert candle["interval"] == minutes
+            assert candle["close"] == prices[-1]
+            assert candle["trades"] == len(inside)
+            assert candle["volume"] == sum(Decimal(trade["qty"]) for trade in inside)
+            assert candle["low"] <= min(prices)
+            assert candle["high"] >= max(prices)
+    assert candles == len(trades) > 100
+    assert len(begins) == 2
+
+
+def test_candles_of_other_lengths_are_refused() -> None:
+    """The venue has nine of them."""
+    socket = market(1.0, 1, "BTC/USD").connect()
+    asked = request("subscribe", channel="ohlc", symbol=["BTC/USD"], interval=2)
+    (answer,) = socket.receive(asked, START)
+    assert read(answer.payload)["success"] is False
 
 
 def test_the_rate_is_met_and_one_seed_gives_one_market() -> None:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from ssmd.model.event import (
 )
 from ssmd.model.frame import Now
 from ssmd.model.subscription import Shard, Subscription
+from ssmd.model.venue import SessionOptions
 from ssmd.venues.kraken import VENUE
 from tests.venues.kraken.frames import (
     BOOK,
@@ -47,7 +49,11 @@ def test_the_wanted_set_is_asked_for_by_channel_in_batches() -> None:
         },
         {
             "method": "subscribe",
-            "params": {"channel": "instrument", "snapshot": True},
+            "params": {
+                "channel": "instrument",
+                "snapshot": True,
+                "include_tokenized_assets": True,
+            },
             "req_id": 2,
         },
         {
@@ -61,6 +67,22 @@ def test_the_wanted_set_is_asked_for_by_channel_in_batches() -> None:
     talk.want(*many)
     asked = [symbols for _, _, symbols in talk.requests()]
     assert [len(symbols) for symbols in asked if isinstance(symbols, list)] == [50, 50, 20]
+
+
+@pytest.mark.parametrize(("parameters", "minutes"), [({}, 1), ({"interval": 60}, 60)])
+def test_candles_are_asked_for_by_their_length(parameters: dict[str, object], minutes: int) -> None:
+    """And ended by it: it is part of what is subscribed."""
+    options = SessionOptions(limits=VENUE.limits, parameters=parameters)
+    talk = Talk()
+    talk.session = VENUE.session(Shard("kraken", 0, frozenset()), options)
+    talk.note(talk.session.open(talk.now()))
+    talk.want(Subscription("ohlc", "A/B"))
+    assert talk.sent[0]["params"] == {
+        "channel": "ohlc", "symbol": ["A/B"], "interval": minutes, "snapshot": True,
+    }  # fmt: skip
+    talk.confirm()
+    talk.want()
+    assert talk.sent[0]["params"] == {"channel": "ohlc", "symbol": ["A/B"], "interval": minutes}
 
 
 def test_only_the_difference_is_sent() -> None:
@@ -268,6 +290,19 @@ def test_a_failed_unsubscribe_is_repeated_later() -> None:
     assert talk.requests() == [("unsubscribe", "trade", ["BTC/USD"])]
     talk.live(100.0)
     assert ("unsubscribe", "trade", ["BTC/USD"]) in talk.requests()
+
+
+def test_wanted_again_while_the_end_goes_unanswered_is_still_held() -> None:
+    """Nobody waits for ever: a planned successor depends on `ready`."""
+    talk = Talk()
+    talk.want(TRADE)
+    talk.confirm()
+    talk.want()
+    talk.want(TRADE)
+    assert not talk.session.ready
+    talk.live(31.0)
+    assert talk.session.acknowledged == {TRADE}
+    assert talk.session.ready
 
 
 def test_ended_and_wanted_again_is_asked_for_after_the_end() -> None:

@@ -13,8 +13,11 @@ from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Handshake, SessionOptions, Venue
 from ssmd.venues.kraken.books import DEPTHS
 from ssmd.venues.kraken.messages import CHANNELS
-from ssmd.venues.kraken.session import KrakenSession
+from ssmd.venues.kraken.rest import REST
+from ssmd.venues.kraken.rows import rows
+from ssmd.venues.kraken.session import INTERVALS, KrakenSession
 from ssmd.venues.kraken.simulated import simulated
+from ssmd.venues.kraken.tables import TABLES
 
 
 def handshake(endpoint: str, shard: Shard, secrets: Mapping[str, str], now: Now) -> Handshake:
@@ -51,16 +54,23 @@ def subscriptions(channels: tuple[str, ...], symbols: tuple[str, ...]) -> frozen
 
 def check(parameters: Mapping[str, object]) -> list[str]:
     """Complaints about a feed's parameters."""
+    choices = {"depth": DEPTHS, "interval": INTERVALS}
     complaints = [
-        f"`{name}` is not a parameter of Kraken spot; there is only `depth`."
+        f"`{name}` is not a parameter of Kraken spot; there are `depth` and `interval`."
         for name in parameters
-        if name != "depth"
+        if name not in choices
     ]
-    depth = parameters.get("depth", DEPTHS[0])
-    if type(depth) is not int or depth not in DEPTHS:
-        allowed = ", ".join(str(allowed) for allowed in DEPTHS)
-        complaints.append(f"`depth` is {depth!r}, but the venue accepts only {allowed}.")
+    for name, accepted in choices.items():
+        value = parameters.get(name, accepted[0])
+        if type(value) is not int or value not in accepted:
+            allowed = ", ".join(map(str, accepted))
+            complaints.append(f"`{name}` is {value!r}, but the venue accepts only {allowed}.")
     return complaints
+
+
+def pause(ts: int) -> str | None:
+    """The venue trades day and night; its maintenance is announced, not scheduled."""
+    return None
 
 
 VENUE = Venue(
@@ -86,5 +96,9 @@ VENUE = Venue(
     session=session,
     subscriptions=subscriptions,
     check=check,
+    rest=REST,
+    rows=rows,
+    tables=TABLES,
+    pause=pause,
     simulated=simulated,
 )

@@ -65,6 +65,7 @@ class Message(msgspec.Struct, gc=False):
     type: str | None = None
     data: list[Item] | Instruments | None = None
     success: bool | None = None
+    timestamp: str | None = None
     error: str | None = None
     symbol: str | None = None
     req_id: int | None = None
@@ -83,7 +84,9 @@ class _Params(msgspec.Struct, omit_defaults=True):
     channel: str
     symbol: list[str] | None = None
     depth: int | None = None
+    interval: int | None = None
     snapshot: bool | None = None
+    include_tokenized_assets: bool | None = None
 
 
 class _Request(msgspec.Struct, omit_defaults=True):
@@ -92,7 +95,7 @@ class _Request(msgspec.Struct, omit_defaults=True):
     req_id: int | None = None
 
 
-CHANNELS: Final = frozenset({"ticker", "trade", "book", "instrument"})
+CHANNELS: Final = frozenset({"ticker", "trade", "book", "instrument", "ohlc"})
 """Every channel that is captured; each is a message type of the same name."""
 
 _decoder: Final = msgspec.json.Decoder(Message, float_hook=str)
@@ -165,14 +168,18 @@ def request(
     symbols: list[str] | None,
     req_id: int,
     depth: int | None = None,
+    interval: int | None = None,
 ) -> bytes:
     """The bytes of a subscribe or unsubscribe request.
 
     Snapshots are asked for by name: books need theirs, and the trade channel's (left out unless
-    asked for) repeats the last trades, which bridges a short outage.
+    asked for) repeats the last trades, which bridges a short outage. So are the tokenized assets
+    of the instrument channel, which leaves them out otherwise (websocket-v2/instrument).
     """
     snapshot = True if method == "subscribe" else None
-    return _encoder.encode(_Request(method, _Params(channel, symbols, depth, snapshot), req_id))
+    everything = snapshot if channel == "instrument" else None
+    params = _Params(channel, symbols, depth, interval, snapshot, everything)
+    return _encoder.encode(_Request(method, params, req_id))
 
 
 def ping(req_id: int) -> bytes:

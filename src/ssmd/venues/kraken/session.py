@@ -31,6 +31,9 @@ from ssmd.venues.kraken.subscriptions import Subscriptions
 DEPTH: Final = 10
 """The depth of the book channel when the feed does not choose one: what the checksum covers."""
 
+INTERVALS: Final = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
+"""The candles the venue makes, in minutes (docs.kraken.com, websocket-v2/ohlc)."""
+
 _UNEXPECTED: Final = (Unread("unexpected_shape"),)
 _HEARTBEAT: Final = (Control("heartbeat"),)
 
@@ -43,7 +46,12 @@ class KrakenSession:
         self._passive = options.passive
         depth = None if options.passive else depth_of(options.parameters)
         self._books = Books(depth, passive=options.passive)
-        self._subscriptions = Subscriptions(options.limits, depth, passive=options.passive)
+        self._subscriptions = Subscriptions(
+            options.limits,
+            depth,
+            passive=options.passive,
+            interval=interval_of(options.parameters),
+        )
         self._opened: float | None = None
         self._heard = 0.0
         self._pinged = 0.0
@@ -70,6 +78,11 @@ class KrakenSession:
 
     def want(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
         self._subscriptions.want(subscriptions)
+        return self._pump(now.mono)
+
+    def renew(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
+        for item in sorted(subscriptions & self.acknowledged, key=str):
+            self._subscriptions.renew(item, now.mono)
         return self._pump(now.mono)
 
     def close(self, now: Now, code: int | None, reason: str) -> Sequence[Event]:
@@ -195,6 +208,8 @@ class KrakenSession:
             symbols, at = _symbols(data), messages.latest(data)
         if symbols is None:
             return _UNEXPECTED
+        if channel == "ohlc":
+            at = messages.time_of(message.timestamp)  # an element's is when its interval ends
         event = Data(channel, symbols, None, at)
         if channel != "book":
             return (event,)
@@ -229,6 +244,12 @@ def depth_of(parameters: Mapping[str, object]) -> int:
     """The book depth a feed asks for, its parameters being checked."""
     depth = parameters.get("depth", DEPTH)
     return depth if isinstance(depth, int) else DEPTH
+
+
+def interval_of(parameters: Mapping[str, object]) -> int:
+    """The minutes of a candle that a feed asks for, its parameters being checked."""
+    interval = parameters.get("interval", INTERVALS[0])
+    return interval if isinstance(interval, int) else INTERVALS[0]
 
 
 def _symbols(items: list[Item]) -> tuple[str, ...] | None:

@@ -81,9 +81,17 @@ class Pace:
 class Subscriptions:
     """The subscriptions of one connection, from wish to answer."""
 
-    def __init__(self, limits: Limits, depth: int | None, *, passive: bool) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        depth: int | None,
+        *,
+        passive: bool,
+        interval: int | None = None,
+    ) -> None:
         self._limits = limits
         self._depth = depth
+        self._interval = interval
         self._passive = passive
         self._wanted: frozenset[Subscription] = frozenset()
         self._unanswered: set[Subscription] = set()
@@ -234,7 +242,11 @@ class Subscriptions:
         self._pace.sent(mono)
         symbols = [item.symbol for item in items if item.symbol is not None]
         depth = self._depth if channel == "book" else None
-        return Send(messages.request(method, channel, symbols or None, self._req_id, depth))
+        interval = self._interval if channel == "ohlc" else None
+        payload = messages.request(
+            method, channel, symbols or None, self._req_id, depth=depth, interval=interval
+        )
+        return Send(payload)
 
     def _concerned(
         self, message: Message, request: _Request | None, method: str
@@ -307,6 +319,7 @@ class Subscriptions:
         pause = min(_RETRY_S * 2.0 ** (entry.failures - 1), _RETRY_CAP_S)
         if asked is _Stage.LEAVING:
             entry.stage = _Stage.HELD
+            self._unanswered.discard(item)
             self._later[item] = mono + pause
             return None
         entry.stage = _Stage.IDLE
