@@ -1,21 +1,22 @@
 """What every venue owes, whichever it is; a new folder is picked up by itself."""
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssmd import venues
-from ssmd.model.event import Control, Data, Event, Reconnect, Send, Unread
+from ssmd.model.event import Control, Data, Event, Gap, Reconnect, Refused, Send, Unread
 from ssmd.model.frame import Frame, Now, Opcode
-from ssmd.model.session import Session
-from ssmd.model.simulated import SimulationOptions
-from ssmd.model.subscription import Shard, Subscription, plan
-from ssmd.model.venue import SessionOptions, Venue
+from ssmd.model.subscription import Subscription
+from ssmd.model.venue import Venue
+from tests.tier import scale
+from tests.venues.conversation import Exchange, conversation, everything, talk
 
 KINDS = {"ack", "pong", "heartbeat", "status", "error", "empty", "ping", "close"}
 REASONS = {"malformed", "unknown_channel", "unexpected_shape"}
@@ -27,38 +28,6 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=8,
 ).map(json.dumps)
-
-
-def talk(venue: Venue, *, passive: bool = False) -> Session:
-    options = SessionOptions(limits=venue.limits, passive=passive)
-    session = venue.session(Shard(venue.id, 0, frozenset()), options)
-    session.open(Now(0, 0.0))
-    return session
-
-
-def conversation(venue: Venue, seconds: float) -> list[bytes]:
-    """What the venue's own simulation says to a client of ours that wants everything."""
-    assert venue.simulated is not None
-    market = venue.simulated(SimulationOptions(seed=1, rate=50.0))
-    server, client = market.connect(), talk(venue)
-    said: list[bytes] = []
-    wanted = venue.subscriptions(tuple(sorted(venue.channels)), tuple(market.symbols[:3]))
-    now = Now(1_800_000_000_000_000_000, 0.0)
-    heard = [emission.payload for emission in server.open(now)]
-    sends = list(client.want(wanted, now))
-    while now.mono < seconds:
-        for event in sends:
-            if isinstance(event, Send):
-                heard += [emission.payload for emission in server.receive(event.payload, now)]
-        now = Now(now.wall + 50_000_000, now.mono + 0.05)
-        market.advance(now)
-        heard += [emission.payload for emission in server.tick(now)]
-        sends = list(client.tick(now))
-        for payload in heard:
-            sends += client.receive(Frame(payload, Opcode.TEXT, now.wall, now.mono))
-        said += heard
-        heard = []
-    return said
 
 
 def check_frame(events: Sequence[Event], venue: Venue) -> None:
@@ -180,30 +149,127 @@ def test_a_silent_connection_is_given_up_and_then_left_alone(name: str) -> None:
 @every_venue
 def test_everything_wanted_is_answered_and_ready(name: str) -> None:
     """`ready` is what the shell waits for before it lets an old connection go."""
-    venue = venues.load(name)
-    assert venue.simulated is not None
-    market = venue.simulated(SimulationOptions(seed=1))
-    wanted = venue.subscriptions(tuple(sorted(venue.channels)), tuple(market.symbols[:2]))
-    (shard,) = plan(name, wanted, venue.limits)
-    session = venue.session(shard, SessionOptions(limits=venue.limits))
-    now = Now(1_800_000_000_000_000_000, 0.0)
-    server = market.connect()
-    server.open(now)
-    sends = [*session.open(now), *session.want(wanted, now)]
-    assert not session.ready
-    for step in range(100):
-        now = Now(now.wall + 10**8, step / 10)
-        heard = [
-            emission.payload
-            for event in sends
-            if isinstance(event, Send)
-            for emission in server.receive(event.payload, now)
-        ]
-        sends = list(session.tick(now))
-        for payload in heard:
-            sends += session.receive(Frame(payload, Opcode.TEXT, 1, now.mono))
-    assert session.ready
-    assert session.acknowledged == wanted
+    exchange = Exchange(name)
+    wanted = everything(exchange.venue, exchange.market.symbols[:2])
+    exchange.market.delay_answers(1.0)
+    exchange.want(wanted)
+    exchange.live(0.5)
+    assert not exchange.session.ready
+    exchange.live(10.0, until=True)
+    assert exchange.session.ready
+    assert exchange.session.acknowledged == wanted
+
+
+@every_venue
+@settings(deadline=None, max_examples=scale(gate=10, full=100))
+@given(data=st.data())
+def test_want_converges(name: str, data: st.DataObject) -> None:
+    """Whatever was wanted before, and however fast minds change: the last word holds."""
+    exchange = Exchange(name, rate=5.0)
+    symbols = exchange.market.symbols[:4]
+    wanted: frozenset[Subscription] = frozenset()
+    for _ in range(data.draw(st.integers(1, 4), label="changes")):
+        chosen = data.draw(st.sets(st.sampled_from(symbols)), label="symbols")
+        wanted = everything(exchange.venue, sorted(chosen))
+        exchange.want(wanted)
+        exchange.live(data.draw(st.sampled_from([0.0, 0.2, 3.0]), label="seconds"))
+    exchange.live(60.0, until=True)
+    exchange.live(1.0)
+    assert exchange.session.acknowledged == wanted
+
+
+@every_venue
+def test_asking_again_brings_a_snapshot_and_changes_nothing(name: str) -> None:
+    """`renew` is for what seems frozen: what is not held is passed over."""
+    exchange = Exchange(name)
+    symbol = exchange.market.symbols[0]
+    wanted = everything(exchange.venue, [symbol])
+    strangers = frozenset({Subscription("no such channel", "x")})
+    assert list(exchange.session.renew(wanted | strangers, exchange.now)) == []
+    exchange.want(wanted)
+    exchange.live(10.0, until=True)
+    exchange.live(1.0)
+    exchange.events()
+    exchange.market.speed(0.0)
+    before = len(exchange.sent)
+    held = frozenset(item for item in wanted if item.symbol is not None)
+    exchange.renew(held | strangers)
+    exchange.live(20.0)
+    assert len(exchange.sent) > before
+    told = [event for event in exchange.events() if isinstance(event, Data)]
+    assert any(symbol in event.symbols for event in told)
+    assert exchange.session.acknowledged == wanted
+
+
+@every_venue
+def test_a_message_of_tomorrow_is_unread_and_the_talk_goes_on(name: str) -> None:
+    """A venue adds types as it likes: kept, labelled, and no reason to stop."""
+    exchange = Exchange(name)
+    exchange.want(everything(exchange.venue, exchange.market.symbols[:1]))
+    exchange.live(10.0, until=True)
+    novelty = exchange.market.novelty()
+    frame = Frame(novelty.payload, novelty.opcode, exchange.now.wall, exchange.now.mono)
+    (unread,) = exchange.session.receive(frame)
+    assert unread == Unread("unknown_channel")
+    exchange.events()
+    exchange.live(3.0)
+    assert any(isinstance(event, Data) for event in exchange.events())
+
+
+@every_venue
+def test_a_refused_symbol_hurts_nobody_else(name: str) -> None:
+    """The rest is held and speaks."""
+    exchange = Exchange(name)
+    bad, *good = exchange.market.symbols[:3]
+    exchange.market.refuse(bad)
+    exchange.want(everything(exchange.venue, [bad, *good]))
+    exchange.live(exchange.venue.limits.ack_timeout_s + 10.0)
+    refused = [event for event in exchange.events() if isinstance(event, Refused)]
+    assert {event.subscription.symbol for event in refused} == {bad}
+    assert exchange.session.acknowledged == everything(exchange.venue, good)
+
+
+@every_venue
+def test_an_answer_that_never_comes_is_noticed(name: str) -> None:
+    """Silence about a request is an answer after a while: refused by time-out, or a new talk."""
+    exchange = Exchange(name)
+    exchange.market.delay_answers(math.inf)
+    exchange.want(everything(exchange.venue, exchange.market.symbols[:1]))
+    exchange.live(exchange.venue.limits.ack_timeout_s + 5.0)
+    told = exchange.events()
+    assert exchange.session.acknowledged == frozenset()
+    assert any(
+        (isinstance(event, Refused) and event.reason == "timeout") or isinstance(event, Reconnect)
+        for event in told
+    )
+
+
+@every_venue
+def test_one_frozen_instrument_stands_still_and_the_others_go_on(name: str) -> None:
+    """No counter shows it: only its silence does, and a new connection is not affected."""
+    exchange = Exchange(name, rate=200.0)
+    frozen, *others = exchange.market.symbols[:3]
+    wanted = everything(exchange.venue, [frozen, *others])
+    exchange.want(wanted)
+    exchange.live(10.0, until=True)
+    exchange.live(1.0)
+    exchange.market.freeze(frozen, True)
+    exchange.live(0.5)
+    exchange.events()
+    exchange.live(5.0)
+    told = exchange.events()
+    spoken = {each for event in told if isinstance(event, Data) for each in event.symbols}
+    assert frozen not in spoken
+    assert spoken & set(others)
+    assert not [event for event in told if isinstance(event, Gap)]
+    exchange.server.close()
+    exchange.connect()
+    exchange.want(wanted)
+    exchange.live(10.0, until=True)
+    exchange.events()
+    exchange.live(5.0)
+    told = exchange.events()
+    assert frozen in {each for event in told if isinstance(event, Data) for each in event.symbols}
 
 
 @every_venue
