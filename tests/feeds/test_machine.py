@@ -1,5 +1,7 @@
 """ssmd.yaml: everything on one machine."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,19 @@ def test_every_commented_line_of_the_example_is_valid_too() -> None:
     read = settings.parse(text, MachineConfig, where="ssmd.yaml")
     assert read.feeds[0].symbols == ("A/B", "C/D")
     assert read.nats_url == "nats://127.0.0.1:4222"
+
+
+def test_the_example_shows_where_accounts_go() -> None:
+    """A closed venue is mentioned, and taking the `#` away is all there is to do."""
+    text = example(["a"], closed=["b"], accounts={"b": ("key", "secret")})
+    assert [each.feed for each in settings.parse(text, MachineConfig, where="x").feeds] == ["a"]
+    text = text.replace("  # - feed", "  - feed").replace("# keys:", "keys:")
+    text = re.sub(r"^#   (\w)", r"  \1", text, flags=re.MULTILINE)
+    text = re.sub(r"^#     (\w)", r"    \1", text, flags=re.MULTILINE)
+    read = settings.parse(text, MachineConfig, where="x")
+    assert [each.feed for each in read.feeds] == ["a", "b"]
+    assert read.keys["b"].fields == ("key", "secret")
+    assert read.keys["b"].source == "file:/path/to/key,/path/to/secret"
 
 
 def test_it_stands_for_an_environment_and_an_archiver() -> None:

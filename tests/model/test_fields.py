@@ -24,7 +24,7 @@ def test_numbers_keep_their_digits() -> None:
         "b": Decimal("2.747066666667e-6"),
         "c": 123456789012345678901234567890,
     }
-    assert str(value["a"]) == "1.10"  # type: ignore[index]
+    assert str(value["a"]) == "1.10"
 
 
 @given(decimals)
@@ -105,6 +105,26 @@ def test_what_does_not_fit_is_kept_as_text() -> None:
         "t": "soon",
         "u": "9223372036854775808",
     }
+
+
+def test_what_no_column_can_hold_breaks_nothing() -> None:
+    """Exponents and dates out of all bounds are kept as text, like any other value."""
+    found = fields('{"s":"9e999999","m":9e999999,"t":"0001-01-01T00:00:00Z","c":"9e999999999"}')
+    assert found.seconds("s") is None
+    assert found.millis("m") is None
+    assert found.moment("t") is None
+    assert found.number("c", divide=100) is None
+    assert set(found.inexact) == set("smtc")
+
+
+def test_shifting_the_point_rounds_nothing() -> None:
+    """Cents with forty digits are no longer a price; thirty digits still are what they were."""
+    digits = "12345678901234567890123456789.25"
+    found = fields(f'{{"a":{digits},"b":"1784475900.123456789","c":1.234567890123}}')
+    assert str(found.number("a", divide=100)) == "123456789012345678901234567.8925"
+    assert found.seconds("b") == 1_784_475_900_123_456_789
+    assert found.number("c", divide=100) is None
+    assert found.inexact == {"c": "1.234567890123"}
 
 
 @given(decimals)

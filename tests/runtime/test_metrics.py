@@ -19,6 +19,7 @@ ALLOWED = {
     "task",
     "event",
     "version",
+    "verdict",
 }
 
 

@@ -1,6 +1,6 @@
 """env.yaml: where a feed is recorded: its bus, its credentials, its bounds."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
@@ -272,19 +272,21 @@ class EnvironmentConfig(Section, frozen=True, kw_only=True):
         kind: str = "api_key",
         *,
         environ: Mapping[str, str] | None = None,
+        without: Collection[str] = (),
     ) -> secrets.Secrets:
         """The credentials of one type of key, by field name.
 
         Args:
             kind: Which type (`api_key` opens the venue, `transport` the bus).
             environ: The environment; this process's own when None.
+            without: Names of keys that are for somebody else.
 
         Raises:
             ConfigError: One that is required cannot be fetched, or two keys give the same field.
         """
         values: dict[str, str] = {}
         for name, key in self.keys.items():
-            if key.type != kind:
+            if key.type != kind or name in without:
                 continue
             try:
                 found = secrets.resolve(name, key.source, key.fields, environ=environ)

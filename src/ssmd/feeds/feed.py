@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta, field
 
 from ssmd.feeds.defaults import Defaults
-from ssmd.feeds.values import Day, Name, Section, Symbol, Text
+from ssmd.feeds.universe import Universe
+from ssmd.feeds.values import Day, Name, Section, Text
 from ssmd.feeds.version import LimitOverrides, Version
 from ssmd.model.errors import ConfigError
 from ssmd.model.subscription import Limits
@@ -74,24 +75,6 @@ class MessageType(Section, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.sequenced and self.sequence_field is None:
             raise ValueError("`sequenced: true` needs a sequence_field")
-
-
-class Universe(Section, frozen=True, kw_only=True):
-    """What is captured.
-
-    Attributes:
-        source: Who says which symbols; `secmaster` is not supported yet.
-        symbols: The symbols, in the venue's own strings.
-        channels: The channels of each.
-    """
-
-    source: Literal["static", "secmaster"] = "static"
-    symbols: tuple[Symbol, ...] = ()
-    channels: Annotated[tuple[Text, ...], Meta(min_length=1)]
-
-    def __post_init__(self) -> None:
-        if self.source != "static":
-            raise ValueError(f"source `{self.source}` is not supported yet: use `static`")
 
 
 class FeedConfig(Section, frozen=True, kw_only=True):
@@ -206,8 +189,8 @@ class FeedConfig(Section, frozen=True, kw_only=True):
         )
 
     def with_symbols(self, symbols: Iterable[str]) -> "FeedConfig":
-        """The same feed for other symbols."""
-        universe = msgspec.structs.replace(self.universe, symbols=tuple(symbols))
+        """The same feed for these symbols, and no others: nothing is discovered."""
+        universe = Universe(symbols=tuple(symbols), channels=self.universe.channels)
         return msgspec.structs.replace(self, universe=universe)
 
     def rest(self, at: date) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """ssmd.yaml: everything on one machine."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 from msgspec import Meta, field
@@ -98,16 +98,35 @@ class MachineConfig(Section, frozen=True, kw_only=True):
         )
 
 
-def example(feeds: Sequence[str], directory: str = "./data") -> str:
+def example(
+    feeds: Sequence[str],
+    directory: str = "./data",
+    *,
+    closed: Sequence[str] = (),
+    accounts: Mapping[str, Sequence[str]] | None = None,
+) -> str:
     """Text of a commented ssmd.yaml that records these feeds; it loads as it stands.
 
     Args:
         feeds: Names of feeds, at least one.
         directory: The archive's root.
+        closed: Feeds to mention only, because nobody is let in without an account.
+        accounts: Names of the credentials of feeds that need some, by feed.
     """
     spool = SpoolSettings()
     archive = ArchiveSettings()
-    choices = "\n".join(_CHOICE.format(feed=_quoted(feed)) for feed in feeds)
+    choices = "\n".join(
+        [
+            *(_CHOICE.format(feed=_quoted(feed)) for feed in feeds),
+            *(_CLOSED.format(feed=_quoted(feed)) for feed in closed),
+        ]
+    )
+    keys = "".join(
+        _KEY.format(
+            feed=feed, fields=", ".join(fields), files=",".join(f"/path/to/{f}" for f in fields)
+        )
+        for feed, fields in (accounts or {}).items()
+    )
     return _EXAMPLE.format(
         choices=choices,
         dir=_quoted(directory),
@@ -116,6 +135,7 @@ def example(feeds: Sequence[str], directory: str = "./data") -> str:
         interval_s=archive.rotation.interval_s,
         commit_s=archive.commit.interval_s,
         keep_s=archive.keep_s,
+        keys=_KEYS.format(keys=keys) if keys else "",
     )
 
 
@@ -126,6 +146,22 @@ def _quoted(text: str) -> str:
 _CHOICE = """\
   - feed: {feed}
     # symbols: ['A/B', 'C/D']     # instead of the feed's own; see `ssmd feed show`"""
+
+_CLOSED = """\
+  # - feed: {feed}     # needs an account, see `keys` below"""
+
+_KEYS = """
+# Accounts. What stands here comes first; a credential that does not is looked for in the
+# environment variable of its venue and name. Files are for you alone: chmod 600.
+# keys:
+{keys}"""
+
+_KEY = """\
+#   {feed}:
+#     type: api_key
+#     fields: [{fields}]
+#     source: file:{files}
+"""
 
 _EXAMPLE = """\
 # Everything SSMD does on this machine: `ssmd up` reads this file.
@@ -151,4 +187,4 @@ archive:
   commit:
     interval_s: {commit_s}          # at most this many seconds rest on the bus alone
   keep_s: {keep_s}             # the bus keeps what is archived this long
-"""
+{keys}"""

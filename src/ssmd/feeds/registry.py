@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ssmd import venues
 from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.version import Version
 from ssmd.model.errors import ConfigError
 from ssmd.model.venue import Venue
 from ssmd.runtime import settings
@@ -86,14 +87,22 @@ def _complaints(feed: FeedConfig, facts: Venue) -> Iterator[str]:
                 f"`message_types`: the venue has no type {kind!r}.{did_you_mean(kind, facts.types)}"
             )
     for index, version in enumerate(feed.versions):
-        for complaint in facts.check(version.parser_config):
-            yield f"`versions[{index}].parser_config`: {complaint}"
-        day: date = version.effective_from
-        if feed.status != "disabled" and feed.effective(day) is version:
-            try:
-                feed.limits(facts.limits, day)
-            except ConfigError as error:
-                yield f"`versions[{index}].limits`: {error.message}"
+        yield from _complaints_of(feed, facts, version, f"versions[{index}]")
+
+
+def _complaints_of(feed: FeedConfig, facts: Venue, version: Version, where: str) -> Iterator[str]:
+    for name in version.rest:
+        if name not in facts.rest.services:
+            near = did_you_mean(name, facts.rest.services)
+            yield f"`{where}.rest`: the venue has no REST service {name!r}.{near}"
+    for complaint in facts.check(version.parser_config):
+        yield f"`{where}.parser_config`: {complaint}"
+    day: date = version.effective_from
+    if feed.status != "disabled" and feed.effective(day) is version:
+        try:
+            feed.limits(facts.limits, day)
+        except ConfigError as error:
+            yield f"`{where}.limits`: {error.message}"
 
 
 def _paths(search: Sequence[Path]) -> dict[str, Path]:

@@ -79,3 +79,6 @@ def _describe(definition: dict[str, Any], struct: type[msgspec.Struct]) -> None:
     for name, sentence in _ATTRIBUTE.findall(attributes):
         field = definition["properties"][name]
         field["description"] = " ".join(sentence.split())
+        for kind in (field, *field.get("anyOf", ())):
+            if kind.get("format") == "decimal":  # msgspec writes text, and reads numbers too
+                kind["type"] = ["number", "string"]

@@ -69,7 +69,9 @@ def check_rest(url: str) -> None:
     """
     parts = _split(url)
     if parts.scheme not in {"http", "https"}:
-        raise ValueError(f"the address {url!r} is not one of a REST service: begin it with https://")
+        raise ValueError(
+            f"the address {url!r} is not one of a REST service: begin it with https://"
+        )
     host = _host(url, parts)
     if parts.scheme == "http" and not is_loopback(host):
         raise ValueError(f"the address {url!r} is not encrypted: http:// is for this machine only")

@@ -106,7 +106,7 @@ class Fields:
         exact = self._decimal(name, column)
         if exact is None:
             return None
-        if exact != exact.to_integral_value() or not -(1 << 63) <= exact < 1 << 63:
+        if not _in_64_bits(exact) or exact != exact.to_integral_value():
             self.inexact[column or name] = _spelled(self._values[name])
             return None
         return int(exact)
@@ -139,8 +139,8 @@ class Fields:
         if value is None:
             return None
         try:
-            if isinstance(value, str):
-                return parse_rfc3339(value)
+            if isinstance(value, str) and _in_64_bits(moment := parse_rfc3339(value)):
+                return moment
         except ValueError:
             pass
         self.inexact[column or name] = _spelled(value)
@@ -181,8 +181,8 @@ class Fields:
         exact = self._decimal(name, column)
         if exact is None:
             return None
-        value = exact * unit
-        if value != value.to_integral_value() or not -(1 << 63) <= value < 1 << 63:
+        value = _shifted(exact, len(str(unit)) - 1) if _in_64_bits(exact) else None
+        if value is None or not _in_64_bits(value) or value != value.to_integral_value():
             self.inexact[column or name] = _spelled(self._values[name])
             return None
         return int(value)
@@ -191,12 +191,11 @@ class Fields:
         exact = self._decimal(name, column)
         if exact is None:
             return None
-        if divide != 1:
-            exact = exact.scaleb(-(len(str(divide)) - 1))
-        if not fits(exact, scale):
+        shifted = exact if divide == 1 else _shifted(exact, 1 - len(str(divide)))
+        if shifted is None or not fits(shifted, scale):
             self.inexact[column or name] = _spelled(self._values[name])
             return None
-        return exact
+        return shifted
 
     def _decimal(self, name: str, column: str | None) -> Decimal | None:
         value = self.raw(name)
@@ -231,6 +230,20 @@ def fits(value: Decimal, scale: int) -> bool:
     if value.adjusted() >= _DIGITS - scale:
         return not value
     return _wide.quantize(value, _steps[scale]) == value
+
+
+def _in_64_bits(value: int | Decimal) -> bool:
+    return -(1 << 63) <= value < 1 << 63
+
+
+def _shifted(value: Decimal, places: int) -> Decimal | None:
+    """Times a power of ten, digit for digit: arithmetic would round, or overflow."""
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)  # noqa: S101 - a finite number has one
+    try:
+        return Decimal((sign, digits, exponent + places))
+    except InvalidOperation:
+        return None
 
 
 def _spelled(value: object) -> str:

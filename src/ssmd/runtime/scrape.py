@@ -26,6 +26,19 @@ class Samples:
             if all(series.get(key) == wanted for key, wanted in labels.items())
         )
 
+    def by(self, label: str, name: str, **labels: str) -> dict[str, float]:
+        """The sums over the series of `name` that carry these labels, by another label."""
+        found: dict[str, float] = {}
+        for series, value in self._values.get(name, []):
+            if all(series.get(key) == wanted for key, wanted in labels.items()):
+                key = series.get(label, "")
+                found[key] = found.get(key, 0.0) + value
+        return found
+
+    def has(self, name: str) -> bool:
+        """Whether there is any series of `name`."""
+        return bool(self._values.get(name))
+
 
 async def scrape(address: str) -> Samples:
     """Fetch `{address}/metrics`.
