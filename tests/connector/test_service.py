@@ -6,11 +6,14 @@ from pathlib import Path
 
 import aiohttp
 import msgspec
+import pytest
 
 from ssmd.bus.settings import BusSettings
 from ssmd.connector.service import Connector
+from ssmd.feeds.account import variables_of
 from ssmd.feeds.environment import EnvironmentConfig, SpoolSettings, Transport
-from ssmd.feeds.registry import load_feed, names
+from ssmd.feeds.registry import load_feed, names, venue
+from ssmd.model.errors import ConfigError
 from ssmd.runtime.clock import SystemClock
 from ssmd.runtime.health import serve
 from ssmd.runtime.tasks import Stop
@@ -26,7 +29,9 @@ async def test_it_answers_while_it_reads_what_the_last_run_left(tmp_path: Path) 
     receive(spool, begin(spool), 60_000)
     abandon(spool)
     connector = Connector(
-        load_feed(names()[0]).with_endpoint(f"ws://{NOWHERE}"),
+        next(feed for feed in map(load_feed, names()) if venue(feed).account is None).with_endpoint(
+            f"ws://{NOWHERE}"
+        ),
         msgspec.structs.replace(
             EnvironmentConfig(name="test", transport=Transport()),
             spool=SpoolSettings(low_disk_bytes=0, min_free_bytes=0),
@@ -49,3 +54,24 @@ async def test_it_answers_while_it_reads_what_the_last_run_left(tmp_path: Path) 
     await recording
     await address.close()
     assert make_spool(tmp_path / "spool").unpublished >= 60_000
+
+
+def test_a_feed_that_needs_keys_says_so_before_anything_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With how to get them, and no spool left behind."""
+    feed = next(each for each in map(load_feed, names()) if venue(each).account is not None)
+    account = venue(feed).account
+    assert account is not None
+    for variable in variables_of(venue(feed)).values():
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(ConfigError) as caught:
+        Connector(
+            feed,
+            EnvironmentConfig(name="test", transport=Transport()),
+            directory=tmp_path / "spool",
+            bus=BusSettings(f"nats://{NOWHERE}"),
+            clock=SystemClock(),
+        )
+    assert caught.value.remedy == account.where
+    assert not (tmp_path / "spool").exists()

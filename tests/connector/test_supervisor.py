@@ -36,7 +36,9 @@ class Puppet:
 
     def __init__(self, index: int) -> None:
         self.index = index
+        self.wanted: frozenset[Subscription] = frozenset()
         self.current: Live | None = None
+        self.latest: Live | None = None
         self.is_connected = False
         self.problem = "the puppet's problem"
         self.wants: list[frozenset[Subscription]] = []
@@ -44,7 +46,11 @@ class Puppet:
         self.die = asyncio.Event()
 
     def want(self, subscriptions: frozenset[Subscription]) -> None:
+        self.wanted = subscriptions
         self.wants.append(subscriptions)
+
+    def reconnect(self) -> None:
+        raise AssertionError("nobody asks a puppet for another connection")
 
     async def run(self) -> None:
         self.lives += 1
@@ -67,6 +73,37 @@ async def test_only_the_shard_that_changed_is_told() -> None:
         [subs("c"), subs("c", "d")],
     ]
     await supervisor.close()
+
+
+async def test_a_removal_touches_one_shard_and_what_comes_fills_the_room() -> None:
+    """Connections that keep what they hold are not even told."""
+    supervisor = supervise(ManualClock())
+    await supervisor.apply(subs("a", "b", "c", "d"))
+    await supervisor.apply(subs("a", "b", "d"))
+    await supervisor.apply(subs("a", "b", "d", "x"))
+    assert [shard.wants for shard in supervisor.shards.values()] == [  # type: ignore[attr-defined]
+        [subs("a", "b")],
+        [subs("c", "d"), subs("d"), subs("d", "x")],
+    ]
+    await supervisor.close()
+
+
+async def test_full_shards_open_another_and_an_empty_one_ends() -> None:
+    """Also while others run; whoever waits is told before anybody is let go politely."""
+    supervisor = supervise(ManualClock())
+    await supervisor.apply(subs("a", "b"))
+    first = supervisor.shards[0]
+    await supervisor.apply(subs("a", "b", "c"))
+    assert list(supervisor.shards) == [0, 1]
+    await supervisor.apply(subs("a", "b"))
+    assert list(supervisor.shards) == [0]
+    assert supervisor.shards[0] is first
+    assert first.wants == [subs("a", "b")]  # type: ignore[attr-defined]
+    await supervisor.apply([*subs("a", "b"), *subs("a", "b")])
+    assert first.wants == [subs("a", "b")]  # type: ignore[attr-defined]
+    await supervisor.apply(())
+    assert supervisor.shards == {}
+    assert supervisor.condition == (True, "not connected: ")
 
 
 async def test_what_finds_no_connection_is_visible() -> None:

@@ -23,7 +23,16 @@ from ssmd.model.event import (
 )
 from ssmd.model.frame import Frame, Now, Opcode
 from ssmd.model.ledger import symbols_of, to_record
-from ssmd.model.records import Closed, Leaving, LedgerRecord, Lost, Opened, Unwanted, Wanted
+from ssmd.model.records import (
+    Closed,
+    Judged,
+    Leaving,
+    LedgerRecord,
+    Lost,
+    Opened,
+    Unwanted,
+    Wanted,
+)
 from ssmd.model.records import encode as encode_record
 from ssmd.model.session import Session
 from ssmd.model.subscription import Subscription
@@ -40,7 +49,9 @@ class Connection:
         leaving: Why the connection is to be given up; None while it is worth keeping.
         wanted: What it is to hold.
         refused: What the venue refused on it.
+        refusal: Its words when it last refused something; empty when it did not.
         frames: Frames received.
+        counts: Messages by symbol, of what is subscribed.
     """
 
     def __init__(
@@ -63,12 +74,13 @@ class Connection:
         self._telemetry = telemetry
         self._on_leaving = on_leaving
         self._socket: Socket | None = None
-        self._seen: set[str] = set()
+        self.counts: dict[str, int] = {}
         self._over = False
         self.opened_mono = self.last_receive = clock.mono()
         self.leaving: str | None = None
         self.wanted: frozenset[Subscription] = frozenset()
         self.refused: set[Subscription] = set()
+        self.refusal = ""
         self.frames = 0
 
     # --- the socket's side
@@ -120,6 +132,15 @@ class Connection:
             self._record(Unwanted(channel=item.channel, symbol=item.symbol, reason=reason))
         now = self._clock.now()
         self._apply(self._ask(lambda: self.session.want(subscriptions, now)), None)
+
+    def renew(self, subscriptions: frozenset[Subscription]) -> None:
+        """Ask again for what is held: it seems to be frozen."""
+        now = self._clock.now()
+        self._apply(self._ask(lambda: self.session.renew(subscriptions, now)), None)
+
+    def judge(self, verdict: Judged) -> None:
+        """Write down what came of an instrument's silence."""
+        self._record(verdict)
 
     def tick(self, now: Now) -> None:
         """Time passed: the session's timers."""
@@ -181,7 +202,7 @@ class Connection:
     def receiving(self) -> int:
         """How many acknowledged subscriptions have sent data on this connection."""
         return sum(
-            item.symbol in self._seen if item.symbol else bool(self._seen)
+            item.symbol in self.counts if item.symbol else bool(self.counts)
             for item in self.session.acknowledged
         )
 
@@ -215,7 +236,9 @@ class Connection:
 
     def _write(self, frame: Frame, ordinal: int, data: Data, part: int = 0, parts: int = 1) -> None:
         life = self._life
-        self._seen.update(data.symbols)
+        counts = self.counts
+        for symbol in data.symbols:
+            counts[symbol] = counts.get(symbol, 0) + 1
         self._telemetry.count(data.type, len(frame.payload), part, data.ts_event, frame.ts_recv)
         self._spool.write(
             Envelope(
@@ -264,10 +287,11 @@ class Connection:
             self._record(record)
         if isinstance(event, Refused):
             self.refused.add(event.subscription)
+            self.refusal = event.reason
         elif isinstance(event, Subscribed):
             self.refused.discard(event.subscription)
         elif isinstance(event, Unsubscribed):
-            self._seen.discard(event.subscription.symbol or "")
+            self.counts.pop(event.subscription.symbol or "", None)
         self._telemetry.event(event)
 
     def _record(self, record: LedgerRecord) -> None:

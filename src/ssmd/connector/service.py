@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -10,9 +11,11 @@ from ssmd.bus.publisher import Publisher
 from ssmd.bus.reader import scan
 from ssmd.bus.settings import BusSettings
 from ssmd.bus.streams import Streams
+from ssmd.connector.asking import Asking, addresses
 from ssmd.connector.blocked import LoopWatch, tell
 from ssmd.connector.gate import Gate
 from ssmd.connector.graves import close_dead
+from ssmd.connector.liveness import Liveness
 from ssmd.connector.pump import Pump
 from ssmd.connector.settings import Tuning, spool_limits, tuning
 from ssmd.connector.shard import Feed, Shard
@@ -22,6 +25,7 @@ from ssmd.connector.spool.spool import Spool
 from ssmd.connector.supervisor import Supervisor
 from ssmd.connector.telemetry import Telemetry
 from ssmd.connector.universe import StaticUniverse
+from ssmd.feeds.account import account_secrets
 from ssmd.feeds.environment import EnvironmentConfig
 from ssmd.feeds.feed import FeedConfig
 from ssmd.model.errors import ConfigError, Unavailable
@@ -109,7 +113,7 @@ class Connector:
     """The parts of one connector, wired.
 
     Attributes:
-        health: Its conditions: `shards`, `spool`, `bus`.
+        health: Its conditions: `shards`, `spool`, `bus`; `universe` when it is discovered.
         stream: The stream it publishes to.
     """
 
@@ -141,14 +145,19 @@ class Connector:
             endpoint=feed.endpoint(at),
             limits=environment.connector.limits(feed.limits(venue.limits, at)),
             parameters=feed.parameters(at),
-            secrets=environment.secrets(),
+            secrets=_secrets(feed, environment, at),
         )
         complaints = venue.check(self._feed.parameters)
         if complaints:
             message = f"The parameters of the feed {feed.name!r} are refused: {complaints[0]}"
             raise ConfigError(message, remedy="Correct parser_config in feed.yaml.")
+        self._channels = feed.universe.channels
         self._universe = universe or StaticUniverse(feed, venue, self._telemetry)
+        self._discovery = feed.universe.discovery if universe is None else None
+        self._rest = addresses(feed, venue, at)
+        encrypted = any(address.startswith("https:") for address in self._rest.values())
         self._tls = tls_context(ca_file) if self._feed.endpoint.startswith("wss:") else None
+        self._rest_tls = self._tls or (tls_context(ca_file) if encrypted else None)
         self._directory = directory
         self._spool_limits = spool_limits(environment.spool)
         self._lock = Lock.claim(directory)  # whoever comes second is told before it disturbs
@@ -184,20 +193,35 @@ class Connector:
         pump = Pump(spool, self._telemetry, aside=self._directory / "refused")
         publisher = self._publisher(spool, pump)
         supervisor = self._supervisor(spool)
+        asking = Asking(
+            self._feed,
+            self._rest,
+            spool=spool,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            tls=self._rest_tls,
+        )
+        universe = self._universe
+        if self._discovery is not None:
+            universe = asking.discover(self._discovery, self._channels, self.health)
         try:
             async with Tasks(stop, self._clock) as tasks:
                 tasks.start("fsync", spool.run)
-                tasks.start("inspect", lambda: self._inspect(spool, supervisor, publisher))
+                tasks.start("inspect", lambda: self._inspect(spool, supervisor, publisher, asking))
                 tasks.start("bus", lambda: self._tend_bus(spool))
                 tasks.start("pump", lambda: self._run_pump(pump, publisher))
-                tasks.start("universe", lambda: supervisor.follow(self._universe))
+                tasks.start("universe", lambda: supervisor.follow(universe))
                 tasks.start("watchdog", supervisor.watchdog)
+                tasks.start("reconcile", supervisor.reconcile)
+                tasks.start("liveness", lambda: self._watch_rhythm(supervisor, asking))
                 await stop.wait()
-                await tasks.end("watchdog")
-                await tasks.end("universe")
+                for name in ("watchdog", "reconcile", "liveness", "universe"):
+                    await tasks.end(name)
                 await supervisor.close()
+                asking.finish()
                 await self._drain(spool, publisher)
         finally:
+            await asking.close()
             await publisher.close()
             spool.close()
 
@@ -228,6 +252,17 @@ class Connector:
             tuning=self._tuning,
             telemetry=self._telemetry,
         )
+
+    async def _watch_rhythm(self, supervisor: Supervisor, asking: Asking) -> None:
+        """Find instruments that stand still while their peers move."""
+        liveness = Liveness(
+            self._feed.venue,
+            supervisor.shards.values,
+            asking.testify,
+            clock=self._clock,
+            telemetry=self._telemetry,
+        )
+        await liveness.run()
 
     def _publisher(self, spool: Spool, pump: Pump) -> Publisher:
         def changed(_: StreamState) -> None:
@@ -285,14 +320,19 @@ class Connector:
                 )
             await self._clock.sleep(_FLOOR_S)
 
-    async def _inspect(self, spool: Spool, supervisor: Supervisor, publisher: Publisher) -> None:
+    async def _inspect(
+        self, spool: Spool, supervisor: Supervisor, publisher: Publisher, asking: Asking
+    ) -> None:
         while True:
+            asking.report()
             spool.inspect()
             ok, reason = spool.condition
             self.health.set("spool", ok=ok, reason=reason)
             self.health.warn("spool", spool.warning)
-            away = supervisor.disconnected
-            self.health.set("shards", ok=not away, reason=f"not connected: {', '.join(away)}")
+            supervisor.look()
+            ok, reason = supervisor.condition
+            self.health.set("shards", ok=ok, reason=reason)
+            self.health.warn("shards", supervisor.warning)
             if self._stream_fits.is_set():
                 self.health.set("bus", ok=publisher.connected, reason=publisher.problem)
             await self._clock.sleep(_INSPECT_S)
@@ -310,3 +350,14 @@ class Connector:
         if spool.unpublished:
             self._telemetry.left_in_spool(spool.unpublished)
         await spool.sync()
+
+
+def _secrets(feed: FeedConfig, environment: EnvironmentConfig, at: date) -> Mapping[str, str]:
+    """What opens the venue's door, checked where the feed says that keys are needed.
+
+    Raises:
+        ConfigError: They are missing, or not what the venue takes.
+    """
+    if feed.effective(at).auth_method == "api_key":
+        return account_secrets(feed, environment)
+    return environment.secrets()

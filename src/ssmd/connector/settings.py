@@ -26,6 +26,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         max_frame_bytes: A longer frame ends its connection and is declared lost.
         planned_s: A connection of this age is replaced, make before break; None leaves it.
         stagger_s: Shortest pause between two connection attempts.
+        reconcile_s: Pause between two looks at what is wanted and was never answered.
         keepalive_idle_s: TCP keepalive begins after this idle time.
         keepalive_interval_s: Pause between TCP keepalives.
     """
@@ -46,6 +47,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     max_frame_bytes: int = 64 << 20
     planned_s: float | None = None
     stagger_s: float = 0.25
+    reconcile_s: float = 60.0
     keepalive_idle_s: int = 30
     keepalive_interval_s: int = 10
 

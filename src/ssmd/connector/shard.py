@@ -73,6 +73,7 @@ class Shard:
     Attributes:
         index: The shard's number within the feed.
         current: The connection that counts; None while there is none.
+        latest: The connection that was opened last, over or not.
         wanted: What is to be held.
     """
 
@@ -91,6 +92,7 @@ class Shard:
         self.index = index
         self.wanted: frozenset[Subscription] = frozenset()
         self.current: Live | None = None
+        self.latest: Live | None = None
         self._feed = feed
         self._spool = spool
         self._clock = clock
@@ -229,7 +231,7 @@ class Shard:
                 self._failed = error.reason
                 return None
         connection = receiver.connection
-        live = Live(connection, socket)
+        live = self.latest = Live(connection, socket)
         down_s = 0.0 if self.is_connected else self._clock.mono() - self._down_since
         self._telemetry.opened(connection.id, reason=reason, peer=socket.peer, down_s=down_s)
         socket.ended.add_done_callback(lambda _: self._news.set())

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from ssmd.connector.reconcile import Reconciler, Refusals
 from ssmd.connector.settings import Tuning
 from ssmd.connector.shard import Live
 from ssmd.connector.telemetry import Telemetry
@@ -21,13 +22,16 @@ class Runner(Protocol):
     """What the supervisor needs of a shard."""
 
     index: int
+    wanted: frozenset[Subscription]
     current: Live | None
+    latest: Live | None
 
     @property
     def is_connected(self) -> bool: ...  # noqa: D102 - see Shard
     @property
     def problem(self) -> str: ...  # noqa: D102 - see Shard
     def want(self, subscriptions: frozenset[Subscription]) -> None: ...  # noqa: D102 - see Shard
+    def reconnect(self) -> None: ...  # noqa: D102 - see Shard
     async def run(self) -> None: ...  # noqa: D102 - see Shard
 
 
@@ -59,6 +63,8 @@ class Supervisor:
         self._telemetry = telemetry
         self._plan: tuple[subscription.Shard, ...] = ()
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._refusals = Refusals()
+        self._reconciler = Reconciler(tuning, telemetry)
 
     async def follow(self, source: UniverseSource) -> None:
         """Keep in step with a universe, until cancelled."""
@@ -73,21 +79,55 @@ class Supervisor:
         before = {shard.index: shard.subscriptions for shard in self._plan}
         planned = plan(self._feed, whole, self._limits, self._plan)
         self._plan = planned[: self._limits.connections]
-        held = frozenset[Subscription]().union(*(s.subscriptions for s in self._plan))
-        self.overflow = whole - held
+        self.overflow = whole - self._held
         self._telemetry.planned(
             shards=len(self._plan),
             wanted=len(whole),
             overflow=len(self.overflow),
             capacity=self._limits.subscriptions_per_connection,
         )
-        for index in [index for index in self.shards if index >= len(self._plan)]:
-            await self._drop(index)
         for shard in self._plan:
             if shard.index not in self.shards:
                 self._start(shard.index)
             if before.get(shard.index) != shard.subscriptions:
                 self.shards[shard.index].want(shard.subscriptions)
+        # Last, for a polite end takes its time, and nobody else is to wait for it.
+        for index in [index for index in self.shards if index >= len(self._plan)]:
+            await self._drop(index)
+
+    def look(self) -> None:
+        """Take in what was answered; to be called every second."""
+        shares = {shard.index: shard.subscriptions for shard in self._plan}
+        latest: dict[int, Live] = {}
+        for index, shard in self.shards.items():
+            live = shard.current if shard.is_connected else shard.latest
+            if live is not None:
+                latest[index] = live
+        self._refusals.look(shares, {index: live.connection for index, live in latest.items()})
+        for index, share in shares.items():
+            if not self.shards[index].is_connected:
+                self._telemetry.shard(index).refused(len(self._refusals.refused & share))
+
+    @property
+    def condition(self) -> tuple[bool, str]:
+        """Whether every share is on an open connection and not all is refused; else a sentence."""
+        if wholly := self._refusals.judge(self._held)[0]:
+            return False, wholly
+        away = self.disconnected
+        return not away, f"not connected: {', '.join(away)}"
+
+    @property
+    def warning(self) -> str:
+        """A sentence about what is wanted and not recorded though all is well otherwise."""
+        sentences = []
+        if self.overflow:
+            sentences.append(
+                f"{len(self.overflow)} subscriptions found no room on"
+                f" {self._limits.connections} connections"
+            )
+        if some := self._refusals.judge(self._held)[1]:
+            sentences.append(some)
+        return "; ".join(sentences)
 
     @property
     def disconnected(self) -> list[str]:
@@ -97,6 +137,14 @@ class Supervisor:
             for shard in self._plan
             if shard.subscriptions and not self.shards[shard.index].is_connected
         ]
+
+    async def reconcile(self) -> None:
+        """Hold what is wanted against what was answered, again and again, until cancelled."""
+        while True:
+            await self._clock.sleep(self._tuning.reconcile_s)
+            for index, shard in list(self.shards.items()):
+                if shard.current is not None and shard.is_connected:
+                    self._reconciler.look(index, shard.current.connection, self._clock.mono())
 
     async def watchdog(self) -> None:
         """Cut connections that receive nothing, from outside their own tasks, until cancelled."""
@@ -119,6 +167,11 @@ class Supervisor:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self.shards.clear()
         self._tasks.clear()
+
+    @property
+    def _held(self) -> frozenset[Subscription]:
+        """Everything the plan has a place for."""
+        return frozenset[Subscription]().union(*(shard.subscriptions for shard in self._plan))
 
     def _start(self, index: int) -> None:
         shard = self.shards[index] = self._make(index)

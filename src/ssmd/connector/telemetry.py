@@ -1,9 +1,13 @@
 """What is worth seeing of a connector: one function per moment."""
 
+from http import HTTPStatus
+
+import msgspec
 import structlog
 
 from ssmd.model.event import Event, Gap, Unsubscribed
-from ssmd.model.records import Closed, LossReason
+from ssmd.model.filters import Selection
+from ssmd.model.records import Closed, Judged, LossReason
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.runtime import metrics
 from ssmd.runtime.logging import incident
@@ -147,6 +151,82 @@ class Telemetry:
         """The configuration names symbols more than once; once is enough."""
         log.warning("connector.duplicates_wanted", feed=self.feed, symbols=symbols)
 
+    # --- discovery, and what is asked over REST
+
+    def discovered(self, selection: Selection, rejects: tuple[str, ...], seconds: float) -> None:
+        """A round succeeded: what is listed, what of it is wanted, and why the rest is not."""
+        metrics.DISCOVERY_ROUNDS.labels(*self._labels, "ok").inc()
+        metrics.DISCOVERY_AGE.labels(*self._labels).set(0)
+        metrics.DISCOVERY_SECONDS.labels(*self._labels).observe(seconds)
+        metrics.UNIVERSE_LISTED.labels(*self._labels).set(selection.listed)
+        metrics.UNIVERSE_KEPT.labels(*self._labels).set(len(selection.kept))
+        metrics.UNIVERSE_REJECTS.labels(*self._labels).set(len(rejects))
+        for name in metrics.FILTERS:
+            excluded = selection.excluded.get(name, 0)
+            metrics.UNIVERSE_EXCLUDED.labels(*self._labels, name).set(excluded)
+        log.info(
+            "connector.discovered",
+            feed=self.feed,
+            listed=selection.listed,
+            kept=len(selection.kept),
+            excluded=dict(selection.excluded),
+            unreadable=len(rejects),
+            seconds=round(seconds, 3),
+        )
+        if rejects:
+            log.warning("connector.listing_unreadable", feed=self.feed, first=rejects[0][:500])
+
+    def discovery_failed(self, error: str, retry_s: float) -> None:
+        """A round failed; what was wanted before is wanted still."""
+        metrics.DISCOVERY_ROUNDS.labels(*self._labels, "failed").inc()
+        log.warning(
+            "connector.discovery_failed", feed=self.feed, error=error, retry_s=round(retry_s, 3)
+        )
+
+    def discovery_age(self, seconds: float) -> None:
+        """So long ago the last good round ended."""
+        metrics.DISCOVERY_AGE.labels(*self._labels).set(seconds)
+
+    def rest_opened(self, connection: str, reason: str) -> None:
+        """What is asked over REST is recorded under this connection from now on."""
+        log.info("connector.rest_opened", connection=connection, reason=reason)
+
+    def rest_answered(
+        self, connection: str, *, status: int | None, size: int, seconds: float, error: str | None
+    ) -> None:
+        """A REST request ended; `size` is that of its body, in bytes."""
+        result = "429" if status == HTTPStatus.TOO_MANY_REQUESTS else f"{(status or 0) // 100}xx"
+        result = "none" if error or result not in metrics.REST_RESULTS else result
+        metrics.REST_REQUESTS.labels(*self._labels, result).inc()
+        metrics.REST_SECONDS.labels(*self._labels).observe(seconds)
+        metrics.REST_BYTES.labels(*self._labels).inc(size)
+        if result != "2xx":
+            log.warning("connector.rest_failed", connection=connection, status=status, error=error)
+
+    # --- liveness
+
+    def suspects(self, count: int) -> None:
+        """So many instruments are silent beyond their rhythm, at this look."""
+        metrics.SUSPECTS.labels(*self._labels).set(count)
+
+    def venue_paused(self, pause: str | None) -> None:
+        """The venue's calendar begins or ends a pause: silence proves nothing meanwhile."""
+        metrics.PAUSED.labels(*self._labels).set(pause is not None)
+        log.info("connector.venue_paused", feed=self.feed, pause=pause)
+
+    def judged(self, judged: Judged) -> None:
+        """A witness was asked about a silent instrument."""
+        metrics.JUDGED.labels(*self._labels, judged.verdict).inc()
+        fields = msgspec.structs.asdict(judged)
+        if judged.verdict == "frozen":
+            incident("connector.instrument_frozen", feed=self.feed, **fields)
+        else:
+            log.info("connector.instrument_silent", feed=self.feed, **fields)
+
+    def witness_failed(self, error: str) -> None:
+        """Asking a witness raised: a bug; the instrument is looked at again."""
+        incident("connector.witness_failed", feed=self.feed, error=error)
+
     def loop_blocked(self, seconds: float) -> None:
         """The event loop did not turn: nothing is received meanwhile."""
         incident("connector.loop_blocked", feed=self.feed, seconds=round(seconds, 3))
@@ -234,8 +314,14 @@ class ShardTelemetry:
         log.info("connector.opened", connection=connection, reason=reason, peer=peer)
 
     def down(self) -> None:
-        """The shard has no open socket."""
+        """The shard has no open socket: nothing is held, nothing comes."""
         metrics.CONNECTED.labels(*self._labels).set(0)
+        metrics.SUBSCRIBED.labels(*self._labels).set(0)
+        metrics.RECEIVING.labels(*self._labels).set(0)
+
+    def refused(self, count: int) -> None:
+        """So many subscriptions the venue refuses, as far as is known without a connection."""
+        metrics.REFUSED.labels(*self._labels).set(count)
 
     def connect_failed(self, reason: str, retry_s: float) -> None:
         """An attempt to connect failed; the next follows."""
@@ -264,6 +350,11 @@ class ShardTelemetry:
     def watchdog(self, connection: str, silent_s: float) -> None:
         """A connection was cut from outside because it received nothing."""
         incident("connector.watchdog", connection=connection, silent_s=round(silent_s, 3))
+
+    def asked_again(self, count: int, connection: str) -> None:
+        """Wanted subscriptions were neither acknowledged nor refused; they are asked for again."""
+        metrics.RECONCILED.labels(*self._labels).inc(count)
+        log.warning("connector.asked_again", connection=connection, subscriptions=count)
 
     def task_died(self, error: str, restart_s: float) -> None:
         """The shard's task died: a bug; it is started again."""

@@ -19,7 +19,7 @@ class StaticUniverse:
         if repeated:
             telemetry.duplicates_wanted(repeated)
         self.wanted: frozenset[Subscription] = venue.subscriptions(
-            feed.universe.channels, tuple(dict.fromkeys(symbols))
+            feed.universe.channels, tuple(sorted(set(symbols)))
         )
 
     async def watch(self) -> AsyncIterator[frozenset[Subscription]]:

@@ -1,0 +1,222 @@
+"""REST requests as a connection of their own: requests on record, bodies kept like frames."""
+
+import platform
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+import ssmd
+from ssmd.connector.spool.lives import Life
+from ssmd.connector.spool.spool import Spool
+from ssmd.connector.telemetry import Telemetry
+from ssmd.model.envelope import CONNECTION, LEDGER, REST, SENT, Envelope
+from ssmd.model.frame import Opcode
+from ssmd.model.records import Closed, Fetched, Opened
+from ssmd.model.records import encode as encode_record
+from ssmd.runtime.clock import Clock
+from ssmd.runtime.http import Answer, Asked
+from ssmd.runtime.identity import new_connection_id
+
+SHARD: Final = "rest"
+"""Stands in ids where WebSocket connections have the number of their shard."""
+
+
+class Rotation(msgspec.Struct, frozen=True, kw_only=True):
+    """When a REST connection is closed and another begun.
+
+    Attributes:
+        age_s: It is this old, in seconds.
+        frames: It holds so many answers.
+    """
+
+    age_s: float = 86_400.0
+    frames: int = 10_000
+
+
+class _Open:
+    """One life: its counters, and requests that are not answered yet."""
+
+    def __init__(self, life: Life, mono: float) -> None:
+        self.life = life
+        self.opened_mono = mono
+        self.pending = 0
+        self.ends = False
+
+
+class RestConnection:
+    """Keeps the record of a feed's REST requests. A `runtime.http.Recorder`.
+
+    A connection begins with the first request, and again with the first one after it was closed.
+    Requests that are under way when it has grown too old are still answered on it.
+    """
+
+    def __init__(
+        self,
+        feed: str,
+        category: str | None,
+        venue: str,
+        addresses: Mapping[str, str],
+        *,
+        spool: Spool,
+        clock: Clock,
+        telemetry: Telemetry,
+        rotation: Rotation | None = None,
+    ) -> None:
+        """Begin nothing yet.
+
+        Args:
+            feed: The feed's name.
+            category: Its division, if any.
+            venue: The venue's name.
+            addresses: Of the REST services, by name.
+            spool: Where everything is kept.
+            clock: The time.
+            telemetry: Told of every answer.
+            rotation: When another connection is begun.
+        """
+        self._feed = feed
+        self._category = category
+        self._venue = venue
+        self._endpoint = ",".join(dict.fromkeys(addresses.values()))
+        self._spool = spool
+        self._clock = clock
+        self._telemetry = telemetry
+        self._rotation = rotation or Rotation()
+        self._open: dict[str, _Open] = {}
+        self._current: _Open | None = None
+        self._begun = False
+
+    @property
+    def id(self) -> str | None:
+        """The connection that requests are recorded on now; None while there is none."""
+        return None if self._current is None else self._current.life.connection
+
+    async def ready(self) -> None:
+        """Wait until the spool keeps what it is given."""
+        await self._spool.writable.wait()
+
+    def sent(self, url: str) -> Asked:
+        """A request is about to be sent: on record before it is."""
+        current = self._usable()
+        current.pending += 1
+        request = msgspec.json.encode({"method": "GET", "url": url})
+        self._say(current.life, SENT, request)
+        self._spool.flush()
+        return Asked(current.life.connection, current.life.record)
+
+    def answered(self, asked: Asked, answer: Answer, purpose: str) -> None:
+        """It was answered, or given up."""
+        current = self._open.get(asked.connection)
+        if current is None:
+            return  # closed meanwhile: its record ends there
+        body = answer.body
+        fetched = Fetched(
+            request=asked.record,
+            ordinal=None if body is None else self._keep(current.life, body, answer),
+            status=answer.status,
+            duration_s=answer.duration_s,
+            purpose=purpose,
+            error=answer.error,
+        )
+        self._say(current.life, LEDGER, encode_record(fetched))
+        self._telemetry.rest_answered(
+            asked.connection,
+            status=answer.status,
+            size=0 if body is None else len(body),
+            seconds=answer.duration_s,
+            error=answer.error,
+        )
+        current.pending -= 1
+        if current.ends and not current.pending:
+            self._finish(current, "planned")
+
+    def close(self, reason: str = "shutdown") -> None:
+        """Write the closing record; nothing happens when nothing was ever asked."""
+        for each in list(self._open.values()):
+            self._finish(each, reason)
+
+    def _usable(self) -> _Open:
+        """The connection for another request."""
+        current = self._current
+        if current is not None and self._is_full(current):
+            current.ends = True
+            self._current = None
+            if not current.pending:
+                self._finish(current, "planned")
+        if self._current is None:
+            self._current = self._begin("planned" if self._begun else "start")
+        return self._current
+
+    def _is_full(self, current: _Open) -> bool:
+        age_s = self._clock.mono() - current.opened_mono
+        return age_s >= self._rotation.age_s or current.life.ordinal + 1 >= self._rotation.frames
+
+    def _begin(self, reason: str) -> _Open:
+        previous = self._spool.lives.latest.get(f"{self._feed}-{SHARD}")
+        connection = new_connection_id(self._feed, SHARD, self._clock)
+        opened = Opened(
+            feed=self._feed,
+            venue=self._venue,
+            shard=SHARD,
+            endpoint=self._endpoint,
+            local="",
+            peer="",
+            previous=previous,
+            reason=reason,
+            version=ssmd.__version__,
+            host=platform.node(),
+        )
+        life = self._spool.lives.begin(connection, self._feed, self._category)
+        current = self._open[connection] = _Open(life, self._clock.mono())
+        self._begun = True
+        self._say(life, CONNECTION, encode_record(opened))
+        self._telemetry.rest_opened(connection, reason)
+        return current
+
+    def _finish(self, current: _Open, reason: str) -> None:
+        life = current.life
+        del self._open[life.connection]
+        if current is self._current:
+            self._current = None
+        closed = Closed(
+            last_ordinal=life.ordinal,
+            last_record=life.record + 1,
+            by="connector",
+            reason=reason,
+            lifetime_s=round(self._clock.mono() - current.opened_mono, 6),
+        )
+        self._spool.finish(life, closed)
+
+    def _keep(self, life: Life, body: bytes, answer: Answer) -> int:
+        """Write a body like a frame; gives its ordinal."""
+        ordinal = life.next_ordinal()
+        envelope = Envelope(
+            feed=life.feed,
+            category=life.category,
+            type=REST,
+            symbols=(),
+            connection=life.connection,
+            ordinal=ordinal,
+            record=None,
+            part=0,
+            parts=1,
+            opcode=_opcode(body),
+            sequence=None,
+            ts_event=None,
+            ts_recv=answer.received.wall,
+            payload=body,
+        )
+        self._spool.write(envelope)
+        return ordinal
+
+    def _say(self, life: Life, kind: str, payload: bytes) -> None:
+        self._spool.write(life.say(kind, payload, self._clock.wall()))
+
+
+def _opcode(body: bytes) -> Opcode:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return Opcode.BINARY
+    return Opcode.TEXT
