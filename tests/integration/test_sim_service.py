@@ -1,6 +1,7 @@
 """The simulated venue as a process: killed or asked to end, its ledger holds what it said."""
 
 import asyncio
+import contextlib
 import gzip
 import json
 import signal
@@ -9,11 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
+from picows import WSHandshakeError
 
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.children import Child
-from ssmd.sim import control, ledger, service
+from ssmd.runtime.service import read_run_file
+from ssmd.sim import control, journal, ledger, rest_ledger, service
 from tests.sim.client import connected
 
 pytestmark = pytest.mark.integration
@@ -47,6 +51,13 @@ async def simulator(tmp_path: Path, **options: object) -> AsyncIterator[tuple[Ch
     finally:
         child.kill()
         await child.wait()
+
+
+def child_details(tmp_path: Path) -> dict[str, object]:
+    """What the run file tells."""
+    told = read_run_file(tmp_path / "run" / f"{service.NAME}.json")
+    assert told is not None
+    return told.details
 
 
 def sent(tmp_path: Path) -> list[tuple[int, bytes]]:
@@ -109,6 +120,67 @@ async def test_a_capture_is_played_to_whoever_connects(tmp_path: Path) -> None:
     assert client.messages == [(1, raw.encode()) for raw in raws]
 
 
+async def test_rest_is_where_the_run_file_says(tmp_path: Path) -> None:
+    """Faults of it come through the same control file; what was answered is in the ledger."""
+    running = simulator(tmp_path, faults=["http:status=503,count=2"])
+    async with running as (child, _), aiohttp.ClientSession() as session:
+        rest = child_details(tmp_path)["rest"]
+        seen = []
+        for _ in range(3):
+            async with session.get(f"{rest}/main/nowhere") as answer:
+                seen.append(answer.status)
+        child.terminate()
+        assert await child.wait(20) == 0
+    assert seen[:2] == [503, 503]
+    assert seen[2] != 503
+    answers = rest_ledger.read(tmp_path / "ledger").answers
+    assert [(answer.path, answer.status) for answer in answers] == [
+        ("/nowhere", status) for status in seen
+    ]
+
+
+async def test_a_door_is_barred_and_opened_again(tmp_path: Path) -> None:
+    """As a venue does whose accounts are in trouble."""
+    async with simulator(tmp_path, rate=100) as (_, url):
+        control.send(tmp_path / "ledger", "unauthorized:status=401,for=1")
+        path = tmp_path / "ledger" / journal.FAULTS
+        async with asyncio.timeout(20):
+            while not path.exists():
+                await asyncio.sleep(0.01)
+        with pytest.raises(WSHandshakeError):
+            async with connected(url):
+                pass
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(WSHandshakeError):
+                    async with connected(url) as client:
+                        await client.until(lambda: bool(client.messages))
+                        break
+                await asyncio.sleep(0.05)
+    assert (tmp_path / "ledger" / journal.REFUSED).exists()
+
+
+async def test_secrets_come_from_files_that_are_ours_alone(tmp_path: Path) -> None:
+    """A value on a command line is read by everybody on the machine."""
+    good, open_ = tmp_path / "good", tmp_path / "open"
+    for path, mode in ((good, 0o600), (open_, 0o644)):
+        path.write_text("value-of-it\n")
+        path.chmod(mode)
+    asked: list[tuple[list[str], str]] = [
+        ([f"a={open_}"], "mode 0644"),
+        ([f"a={tmp_path / 'none'}"], "cannot be read"),
+        (["value-of-it"], "not understood"),
+        ([f"a={good}", f"a={good}"], "twice"),
+    ]
+    for secrets, says in asked:
+        with pytest.raises(ConfigError, match=says) as caught:
+            await service.run("kraken", ledger=tmp_path / "l", secrets=secrets)
+        assert "value-of-it" not in str(caught.value)
+    async with simulator(tmp_path, secrets=[f"a={good}"], rate=0) as (_, url), connected(url):
+        pass
+    assert b"value-of-it" not in (tmp_path / "simulator.log").read_bytes()
+
+
 async def test_a_wrong_start_is_refused_before_anything_listens(tmp_path: Path) -> None:
     """One sentence with the remedy, not a simulator that does something else."""
     capture = tmp_path / "c.jsonl"
@@ -119,6 +191,7 @@ async def test_a_wrong_start_is_refused_before_anything_listens(tmp_path: Path) 
         {"play": tmp_path / "none"},
         {"play": capture, "speed": 0},
         {"play": capture, "faults": ["checksum"]},
+        {"play": capture, "faults": ["freeze:symbol=A"]},
         {"certificate": capture},
     ]
     for options in wrong:

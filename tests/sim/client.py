@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -62,10 +62,17 @@ class Client(WSListener):
 
 
 @asynccontextmanager
-async def connected(url: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Client]:
+async def connected(
+    url: str, tls: ssl.SSLContext | None = None, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[Client]:
     """A client of this address."""
     transport, client = await ws_connect(
-        Client, url, ssl_context=tls, enable_auto_pong=False, max_frame_size=100 << 20
+        Client,
+        url,
+        ssl_context=tls,
+        enable_auto_pong=False,
+        max_frame_size=100 << 20,
+        extra_headers=headers,
     )
     assert isinstance(client, Client)
     try:

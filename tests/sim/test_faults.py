@@ -10,13 +10,14 @@ from ssmd.sim.faults import (
     Close,
     Flood,
     Garbage,
+    Http,
     Refuse,
-    Schedule,
     Stall,
     garbage,
     parse,
     text,
 )
+from ssmd.sim.schedule import Schedule
 
 
 def test_specs_are_read_with_their_types() -> None:
@@ -50,8 +51,19 @@ def test_a_wrong_spec_is_refused_and_the_remedy_names_the_right_word(spec: str, 
 def test_a_spec_reads_back_as_itself() -> None:
     """The log of faults can be played again."""
     for name in NAMES:
-        spec = "refuse:symbol=A/B" if name == "refuse" else f"{name}:at=1,every=2,socket=3"
+        symbol = ",symbol=A/B" if name in {"refuse", "freeze", "listing", "delist"} else ""
+        spec = f"{name}:at=1,every=2,socket=3{symbol}"
         assert parse(text(parse(spec))) == parse(spec)
+
+
+def test_only_what_refuses_is_the_status_of_a_refusal() -> None:
+    """A fault that lets in is none, and a status nobody knows cannot be sent."""
+    assert parse("http:status=429,retry_after=2,count=3,after=1,path=/a") == Http(
+        status=429, retry_after_s=2.0, count=3, after=1, path="/a"
+    )
+    for spec in ("http:status=200", "unauthorized:status=101", "unauthorized:status=499"):
+        with pytest.raises(ConfigError, match="not the HTTP status of a refusal"):
+            parse(spec)
 
 
 def test_garbage_is_what_its_kind_says() -> None:

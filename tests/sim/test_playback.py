@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from ssmd.model.errors import ConfigError, Damaged
 from ssmd.model.frame import Now
 from ssmd.model.simulated import SimulationOptions
+from ssmd.sim.faults import Gap
 from ssmd.sim.playback import SPACING_S, Playback, Recorded, load, timed
+from ssmd.sim.tampering import Tampering
 from ssmd.venues.kraken.simulated import simulated
 from tests.shared import shared
+from tests.sim.market import MadeUpMarket
 
 SECOND = 1_000_000_000
 
@@ -101,6 +104,31 @@ def test_what_a_recording_cannot_do_is_refused() -> None:
         playback.corrupt(None)
     with pytest.raises(ConfigError, match="late"):
         playback.delay_answers(1)
+    with pytest.raises(ConfigError, match="stand still"):
+        playback.freeze("A", True)
+    with pytest.raises(ConfigError, match="listed"):
+        playback.list_symbols(["A"])
+    with pytest.raises(ConfigError, match="end"):
+        playback.delist(["A"])
+
+
+def test_the_venue_answers_what_no_recording_can() -> None:
+    """Who is let in, what REST says, and a type that nobody knew."""
+    venue = MadeUpMarket(password="p")
+    playback = Playback([], speed=1.0, venue=venue)
+    now = Now(0, 0.0)
+    assert [playback.admit({"x-password": word}, now) for word in ("p", "q")] == [101, 403]
+    assert playback.rest("main", "/x", [("a", "b")], now) == venue.rest("main", "/x", [], now)
+    assert venue.asked[0] == ("main", "/x", [("a", "b")])
+    assert playback.novelty() == venue.novelty()
+
+
+def test_a_recording_can_have_gaps() -> None:
+    """Nobody looked into it, so every message of it counts as data."""
+    (recorded,) = timed([(None, b"a")])
+    tampering = Tampering()
+    tampering.add(Gap(), 0.0)
+    assert tampering.apply([recorded.emission], 0.0) == ([], [recorded.emission])
 
 
 def test_a_file_that_is_no_capture_is_refused(tmp_path: Path) -> None:

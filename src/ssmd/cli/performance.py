@@ -8,7 +8,7 @@ import msgspec
 from ssmd.cli.output import Output
 from ssmd.cli.pipeline import ARCHIVER
 from ssmd.cli.stage import Stage
-from ssmd.cli.watch import Watch, read
+from ssmd.cli.watch import Reading, Watch, read
 from ssmd.model.errors import Unavailable
 from ssmd.runtime.clock import Clock
 
@@ -58,16 +58,16 @@ class Performance:
             started = self._clock.mono()
             self._act = "recording"
             faults = self._faults()
-            frames = 0
+            before: Reading | None = None
             while (spent := self._clock.mono() - started) < self._seconds or faults:
                 reading = await read(self._stage.pipeline.addresses, self._clock)
                 watch.show(reading)
                 late_s = spent - faults[0].share * self._seconds if faults else -1.0
                 # A fault that hits what stands idle after the one before it would show nothing.
-                works = reading.shards > 0 and reading.frames > frames
+                works = before is not None and _work(before, reading)
                 if late_s >= _IDLE_S or (late_s >= 0 and works):
                     await self._strike(faults.pop(0))
-                frames = reading.frames
+                before = reading
                 await self._clock.sleep(_LOOK_S)
             self._act = "stopping the traffic"
             await self._stage.quiet()
@@ -103,3 +103,17 @@ class Performance:
             await self._clock.sleep(_LOOK_S / 5)
         self._act = "sealing"
         await pipeline.stop([ARCHIVER])
+
+
+def _work(before: Reading, now: Reading) -> bool:
+    """Whether the whole pipeline worked from one look to the next."""
+    return _is_whole(before) and _is_whole(now) and now.frames > before.frames
+
+
+def _is_whole(reading: Reading) -> bool:
+    """Whether every service is ready and every planned shard has its socket.
+
+    A feed that is still looking for its instruments has planned nothing: it says it is not ready.
+    """
+    waits = bool(reading.away or reading.complaints)
+    return not waits and 0 < reading.planned <= reading.shards

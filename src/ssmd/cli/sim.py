@@ -15,7 +15,7 @@ from ssmd.sim.faults import NAMES
 
 @click.group()
 def sim() -> None:
-    """Simulated venues: real sockets, a ledger of every frame said, faults on demand."""
+    """Simulated venues: real sockets and REST, a ledger of all that is said, faults on demand."""
 
 
 @sim.command(
@@ -28,18 +28,26 @@ def sim() -> None:
 @click.option("--venue", type=click.Choice(venues.names()), required=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 takes a free one.")
+@click.option("--rest-port", type=click.IntRange(0, 65535), default=0, help="The same, for REST.")
 @click.option(
     "--ledger",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("sim-ledger"),
     show_default=True,
-    help="Where every frame is written down before it is sent.",
+    help="Where every frame and answer is written down before it is sent.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--rate", type=click.FloatRange(0), default=100.0, show_default=True, help="Frames/s."
 )
 @click.option("--symbol", "symbols", multiple=True, help="List only these; may be repeated.")
+@click.option(
+    "--secret",
+    "secrets",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="A field of the account that is let in; the file holds its value. May be repeated.",
+)
 @click.option(
     "--play",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -58,13 +66,17 @@ def sim() -> None:
 @click.option(
     "--tls-cert",
     "certificate",
-    help="With its key: speak wss://.",
+    help="With its key: speak wss:// and https://.",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option("--tls-key", "key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @service_options
 @click.pass_context
 def run(ctx: click.Context, /, venue: str, **options: Any) -> None:  # noqa: ANN401 - click hands over what it parsed
-    """Speak the venue's side until SIGTERM, writing down every frame before it is sent."""
+    """Speak the venue's side until SIGTERM, writing down every frame before it is sent.
+
+    Where it listens, for WebSocket (`url`) and REST (`rest`, one folder a service), is told in
+    the log and the run file.
+    """
     logging.configure()
     ctx.exit(loop.run(service.run(venue, name=f"sim-{venue}", **options)))

@@ -1,10 +1,15 @@
 """Simulated venues in front of a real pipeline: what the demo and the acceptance tests play on."""
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
+from ssmd import venues
 from ssmd.archive import layout
+from ssmd.cli import practice
 from ssmd.cli.pipeline import ANY_PORT, Pipeline
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import MachineConfig
@@ -15,6 +20,8 @@ from ssmd.sim import control
 
 class Stage:
     """One simulated venue a feed, each a process of its own, and the pipeline that records them.
+
+    Venues that let in nobody without an account get one that was made up for practice.
 
     Attributes:
         pipeline: The pipeline; there once `start` returned.
@@ -50,11 +57,19 @@ class Stage:
         Raises:
             Unavailable: A process did not become ready.
         """
-        feeds = [
-            feed.with_endpoint(await self._open(index, feed))
-            for index, feed in enumerate(self._feeds)
-        ]
-        self.pipeline = Pipeline(self._machine, feeds, clock=self._clock)
+        accounts = {feed.venue: self._account(feed.venue) for feed in self._feeds}
+        for index, feed in enumerate(self._feeds):
+            self._launch(index, feed, accounts[feed.venue])
+        feeds = await asyncio.gather(
+            *(self._opened(feed, sim) for feed, sim in zip(self._feeds, self._sims, strict=True))
+        )
+        keys = self._machine.keys | {  # named for its feed, a key is for that feed alone
+            feed.name: practice.key_config(feed.venue, files)
+            for feed in feeds
+            if (files := accounts[feed.venue])
+        }
+        machine = msgspec.structs.replace(self._machine, keys=keys)
+        self.pipeline = Pipeline(machine, feeds, clock=self._clock)
         await self.pipeline.start()
 
     def fault(self, spec: str) -> None:
@@ -74,11 +89,17 @@ class Stage:
         """End everything that still runs."""
         if hasattr(self, "pipeline"):
             await self.pipeline.close()
-        for sim in self._sims:
-            await sim.end()
+        await asyncio.gather(*(sim.end() for sim in self._sims))
         self._sims.clear()
 
-    async def _open(self, index: int, feed: FeedConfig) -> str:
+    def _account(self, venue: str) -> dict[str, Path]:
+        """Files of a made-up account's fields; none when the venue is open to all."""
+        account = venues.load(venue).account
+        if account is None:
+            return {}
+        return practice.open_account(account, self._run_dir / "practice" / venue)
+
+    def _launch(self, index: int, feed: FeedConfig, account: dict[str, Path]) -> None:
         name = f"sim-{feed.venue}"
         argv = [sys.executable, "-m", "ssmd", "sim", "run", "--venue", feed.venue]
         argv += [
@@ -89,10 +110,20 @@ class Stage:
             *ANY_PORT,
         ]
         argv += ["--rate", str(self._rate), "--seed", str(self._seed + index)]
-        for symbol in feed.universe.symbols:
+        # What is discovered must be among what is listed anyway: then nobody names it.
+        for symbol in feed.universe.symbols if feed.universe.source == "static" else ():
             argv += ["--symbol", symbol]
-        child = Child.spawn(name, argv, log=self._run_dir / "logs" / f"{name}.log")
-        self._sims.append(child)
-        told = await child.ready(self._run_dir / f"{name}.json", clock=self._clock)
+        for field, file in account.items():
+            argv += ["--secret", f"{field}={file}"]
+        log = self._run_dir / "logs" / f"{name}.log"
+        self._sims.append(Child.spawn(name, argv, log=log))
+
+    async def _opened(self, feed: FeedConfig, sim: Child) -> FeedConfig:
+        """The feed at its simulated venue, which is ready then."""
+        told = await sim.ready(self._run_dir / f"{sim.name}.json", clock=self._clock)
         assert told is not None  # noqa: S101 - a run file was waited for
-        return str(told.details["url"])
+        rest = told.details["rest"]
+        services = venues.load(feed.venue).rest.services
+        return feed.with_endpoint(
+            str(told.details["url"]), {service: f"{rest}/{service}" for service in services}
+        )

@@ -4,10 +4,8 @@ Every fault takes `at` (seconds from the start, or from the command), `every` (s
 repetitions) and `socket` (number of the socket; all when absent).
 """
 
-import heapq
-from collections.abc import Iterable
 from difflib import get_close_matches
-from itertools import count
+from http import HTTPStatus
 from typing import Final, Literal, get_args
 
 import msgspec
@@ -109,9 +107,116 @@ class Resume(_Timed, frozen=True, kw_only=True, tag="resume"):
     """The market goes on."""
 
 
+class Gap(_Timed, frozen=True, kw_only=True, tag="gap"):
+    """The next `count` data messages (of this symbol) are never sent."""
+
+    symbol: str | None = None
+    count: int = 1
+
+
+class Duplicate(_Timed, frozen=True, kw_only=True, tag="duplicate"):
+    """The next `count` data messages (of this symbol) are sent twice."""
+
+    symbol: str | None = None
+    count: int = 1
+
+
+class Reorder(_Timed, frozen=True, kw_only=True, tag="reorder"):
+    """A data message (of this symbol) is sent after the next such message; `count` times."""
+
+    symbol: str | None = None
+    count: int = 1
+
+
+class Drift(_Timed, frozen=True, kw_only=True, tag="drift"):
+    """Data messages have the JSON key `to` where they had `field`."""
+
+    field: str = "price"
+    to: str = "px"
+    for_s: float | None = msgspec.field(default=None, name="for")
+
+
+class Novelty(_Timed, frozen=True, kw_only=True, tag="novelty"):
+    """Messages come whose type nobody knew when this was written."""
+
+    count: int = 1
+
+
+class Freeze(_Timed, frozen=True, kw_only=True, tag="freeze"):
+    """The streams of one symbol stand still; REST and the other symbols go on."""
+
+    symbol: str
+    for_s: float | None = msgspec.field(default=None, name="for")
+
+
+class Listing(_Timed, frozen=True, kw_only=True, tag="listing"):
+    """An instrument is listed."""
+
+    symbol: str
+
+
+class Delist(_Timed, frozen=True, kw_only=True, tag="delist"):
+    """An instrument ends."""
+
+    symbol: str
+
+
+class NoAck(_Timed, frozen=True, kw_only=True, tag="no_ack"):
+    """Requests are never answered."""
+
+    for_s: float | None = msgspec.field(default=None, name="for")
+
+
+class Unauthorized(_Timed, frozen=True, kw_only=True, tag="unauthorized"):
+    """Whoever comes is refused with this HTTP status."""
+
+    status: int = HTTPStatus.UNAUTHORIZED.value
+    for_s: float | None = msgspec.field(default=None, name="for")
+
+    def __post_init__(self) -> None:
+        _require_error(self.status)
+
+
+class Http(_Timed, frozen=True, kw_only=True, tag="http"):
+    """REST requests fail: `count` of them, after `after` good ones, below `path` if given."""
+
+    status: int = HTTPStatus.SERVICE_UNAVAILABLE.value
+    count: int = 1
+    after: int = 0
+    retry_after_s: float | None = msgspec.field(default=None, name="retry_after")
+    path: str = "/"
+
+    def __post_init__(self) -> None:
+        _require_error(self.status)
+
+
+class HttpSlow(_Timed, frozen=True, kw_only=True, tag="http_slow"):
+    """REST requests are answered `delay` seconds late."""
+
+    delay_s: float = msgspec.field(default=5.0, name="delay")
+    for_s: float | None = msgspec.field(default=None, name="for")
+
+
+class SlowReader(_Timed, frozen=True, kw_only=True, tag="slow_reader"):
+    """The venue's patience with clients that do not read ends at so many bytes unsent."""
+
+    max_bytes: int = msgspec.field(default=1 << 20, name="bytes")
+
+
+def _require_error(status: int) -> None:
+    """Refuse what is no status of a refusal.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if status not in set(HTTPStatus) or status < HTTPStatus.BAD_REQUEST:
+        raise ValueError(f"{status} is not the HTTP status of a refusal")
+
+
 Fault = (
     Close | Abort | Stall | Garbage | Checksum | SlowAck | Refuse | Flood | Fragment | Ping | Pause
-    | Resume
+    | Resume | Gap | Duplicate | Reorder | Drift | Novelty | Freeze | Listing | Delist | NoAck
+    | Unauthorized | Http | HttpSlow | SlowReader
 )  # fmt: skip
 
 NAMES: Final = tuple(sorted(str(kind.__struct_config__.tag) for kind in get_args(Fault)))
@@ -169,30 +274,6 @@ def garbage(fault: Garbage) -> tuple[bytes, bool]:
         padding = b"x" * (size - len(_HUGE_FRAME % b""))
         return _HUGE_FRAME % padding, False
     return _GARBAGE[fault.kind], fault.kind == "binary"
-
-
-class Schedule:
-    """Which faults are due. Pure: it is told the time."""
-
-    def __init__(self, faults: Iterable[Fault] = (), mono: float = 0.0) -> None:
-        self._order = count()
-        self._heap: list[tuple[float, int, Fault]] = []
-        for fault in faults:
-            self.add(fault, mono)
-
-    def add(self, fault: Fault, mono: float) -> None:
-        """Plan a fault, its `at` counted from this monotonic time."""
-        heapq.heappush(self._heap, (mono + fault.at_s, next(self._order), fault))
-
-    def due(self, mono: float) -> list[Fault]:
-        """Take out what is due, oldest first; what repeats is planned again."""
-        ready = []
-        while self._heap and self._heap[0][0] <= mono:
-            when, _, fault = heapq.heappop(self._heap)
-            ready.append(fault)
-            if fault.every_s:
-                heapq.heappush(self._heap, (when + fault.every_s, next(self._order), fault))
-        return ready
 
 
 def _keys(name: str) -> list[str]:

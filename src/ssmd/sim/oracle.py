@@ -4,23 +4,26 @@ A socket of the simulator and a connection of the archive belong together when t
 The frames of the connection must then be the messages of the socket: the same bytes under the same
 number, without a hole up to the last one received. What was sent after that lies in the outage
 that the closing record declares.
+
+Frames of REST connections must be answers in the simulator's REST ledger, each as often as it was
+sent; an answer that is not archived must belong to a request of which that is on record.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from ssmd.archive import reader
-from ssmd.model import records
-from ssmd.model.envelope import CONNECTION, LEDGER, Envelope
-from ssmd.model.frame import Opcode
+from ssmd.model.envelope import Envelope
 from ssmd.model.intervals import Intervals
 from ssmd.model.timestamp import SECOND_NS, shard_of
-from ssmd.sim import ledger
+from ssmd.sim import ledger, rest_ledger
+from ssmd.sim.archived import Archived, digest_of
 from ssmd.sim.ledger import SocketRecord
+from ssmd.sim.rest_ledger import RestRecord
 
 _SKEW_NS: Final = SECOND_NS
 """The venue may believe a handshake complete this much after the client does."""
@@ -30,15 +33,17 @@ class Conservation(msgspec.Struct, kw_only=True):
     """What became of everything a simulated venue sent.
 
     Attributes:
-        emitted: Messages in the simulator's ledger.
+        emitted: Messages and REST answers in the simulator's ledger.
         received: Frames that were given an ordinal, by the closing records.
         archived: Different frames found in the archive.
         overlap: Of these, received while the shard's previous connection still delivered.
         duplicates: Frames and records found once more than once.
         holes: Received, and neither archived nor declared lost.
         declared_lost: Received, not archived, and declared.
-        in_outage: Sent and not received, inside a declared outage.
+        in_outage: Sent and not received, inside a declared outage, or to a request of which we
+            say that it had no answer.
         mismatches: Archived with other bytes than were sent, or never sent.
+        answers: Of the emitted, REST answers.
         sockets: Sockets in the simulator's ledger.
         connections: Connections to this simulator in the archive.
         ok: Whether there is nothing to complain about.
@@ -54,80 +59,11 @@ class Conservation(msgspec.Struct, kw_only=True):
     declared_lost: int = 0
     in_outage: int = 0
     mismatches: int = 0
+    answers: int = 0
     sockets: int = 0
     connections: int = 0
     ok: bool = False
     problems: list[str] = []
-
-
-class _Connection:
-    """What the archive holds of one connection."""
-
-    def __init__(self, id_: str) -> None:
-        self.id = id_
-        self.opened: records.Opened | None = None
-        self.opened_ts = 0
-        self.closed: records.Closed | None = None
-        self.lost = Intervals()
-        self.digests: dict[int, bytes] = {}
-        self.split: set[int] = set()
-        self.duplicates = 0
-        self.times: list[int] = []
-        self._records: set[int] = set()
-        self._parts: dict[int, dict[int, bytes]] = {}
-
-    @property
-    def last_ts(self) -> int:
-        """Receipt of the last archived frame, ns; the opening when there is none."""
-        return max(self.times, default=self.opened_ts)
-
-    @property
-    def last_ordinal(self) -> int:
-        """The greatest ordinal given, as far as the archive knows."""
-        if self.closed is not None:
-            return self.closed.last_ordinal
-        return max(max(self.digests, default=-1), self.lost.last)
-
-    def add(self, envelope: Envelope) -> None:
-        """Take one envelope in."""
-        if envelope.record is not None:
-            self._add_record(envelope, envelope.record)
-        elif envelope.ordinal is not None:
-            self._add_frame(envelope, envelope.ordinal)
-
-    def _add_record(self, envelope: Envelope, number: int) -> None:
-        if number in self._records:
-            self.duplicates += 1
-            return
-        self._records.add(number)
-        if envelope.type == CONNECTION:
-            record = records.decode_connection(envelope.payload)
-            if isinstance(record, records.Opened):
-                self.opened, self.opened_ts = record, envelope.ts_recv or 0
-            elif self.closed is None or record.last_record > self.closed.last_record:
-                self.closed = record  # what a refusal after the end declares is closed once more
-        elif envelope.type == LEDGER:
-            entry = records.decode_ledger(envelope.payload)
-            if isinstance(entry, records.Lost):
-                for first, last in entry.ordinals:
-                    self.lost.add_range(first, last)
-
-    def _add_frame(self, envelope: Envelope, ordinal: int) -> None:
-        parts = self._parts.setdefault(ordinal, {}) if envelope.parts > 1 else {}
-        if ordinal in self.digests or envelope.part in parts:
-            self.duplicates += 1
-            return
-        payload = envelope.payload
-        if envelope.parts > 1:
-            parts[envelope.part] = payload
-            if len(parts) < envelope.parts:
-                return
-            payload = b"[" + b",".join(parts[part] for part in sorted(parts)) + b"]"
-            del self._parts[ordinal]
-            self.split.add(ordinal)
-        self.digests[ordinal] = _digest(envelope.opcode, payload)
-        if envelope.ts_recv is not None:
-            self.times.append(envelope.ts_recv)
 
 
 def compare(ledger_dir: Path, archive_root: Path) -> Conservation:
@@ -140,26 +76,36 @@ def compare(ledger_dir: Path, archive_root: Path) -> Conservation:
         Damaged: The ledger or the archive cannot be read.
     """
     archived = (line.envelope for line in reader.read(archive_root))
-    return judge(ledger.read(ledger_dir), archived)
+    return judge(ledger.read(ledger_dir), archived, rest_ledger.read(ledger_dir))
 
 
-def judge(sockets: Sequence[SocketRecord], envelopes: Iterable[Envelope]) -> Conservation:
+def judge(
+    sockets: Sequence[SocketRecord], envelopes: Iterable[Envelope], rest: RestRecord | None = None
+) -> Conservation:
     """Hold the contents of an archive, in any order, against sockets of a simulator.
+
+    Args:
+        sockets: What was said on each.
+        envelopes: What the archive holds.
+        rest: What was answered over REST; None when nothing was.
 
     Raises:
         Damaged: A ledger cannot be read.
     """
     venue = {socket.local for socket in sockets}
-    connections: dict[str, _Connection] = {}
+    connections: dict[str, Archived] = {}
     for envelope in envelopes:
         id_ = envelope.connection
-        (connections.get(id_) or connections.setdefault(id_, _Connection(id_))).add(envelope)
+        (connections.get(id_) or connections.setdefault(id_, Archived(id_))).add(envelope)
+    answered = rest or RestRecord(frozenset(), ())
     ours = [c for c in connections.values() if c.opened is None or c.opened.peer in venue]
-    result = Conservation(sockets=len(sockets), connections=len(ours))
+    asking = [c for c in connections.values() if c.is_rest and c.hosts & answered.locals]
+    result = Conservation(sockets=len(sockets), connections=len(ours) + len(asking))
     result.problems = []
     served = _match(sockets, ours, result)
-    for connection in ours:
+    for connection in (*ours, *asking):
         _count(connection, connections, result)
+    _judge_rest(answered, asking, result)
     outages = _outages(ours)
     for socket in sockets:
         match = served.get(socket.number)
@@ -172,10 +118,10 @@ def judge(sockets: Sequence[SocketRecord], envelopes: Iterable[Envelope]) -> Con
 
 
 def _match(
-    sockets: Sequence[SocketRecord], connections: list[_Connection], result: Conservation
-) -> dict[int, _Connection]:
+    sockets: Sequence[SocketRecord], connections: list[Archived], result: Conservation
+) -> dict[int, Archived]:
     """Which connection each socket was; ports are used again, so the times decide."""
-    served: dict[int, _Connection] = {}
+    served: dict[int, Archived] = {}
     for connection in sorted(connections, key=lambda c: c.opened_ts):
         opened = connection.opened
         if opened is None:
@@ -198,9 +144,7 @@ def _match(
     return served
 
 
-def _count(
-    connection: _Connection, connections: dict[str, _Connection], result: Conservation
-) -> None:
+def _count(connection: Archived, connections: dict[str, Archived], result: Conservation) -> None:
     """What the archive alone tells of a connection."""
     result.received += connection.last_ordinal + 1
     result.archived += len(connection.digests)
@@ -217,7 +161,7 @@ def _count(
         result.overlap += sum(ts <= last_ts for ts in connection.times)
 
 
-def _judge_served(socket: SocketRecord, connection: _Connection, result: Conservation) -> None:
+def _judge_served(socket: SocketRecord, connection: Archived, result: Conservation) -> None:
     """Hold one connection against its socket, message by message."""
     last = connection.last_ordinal
     holes, wrong = Intervals(), Intervals()
@@ -229,7 +173,7 @@ def _judge_served(socket: SocketRecord, connection: _Connection, result: Conserv
         if digest is not None:
             # A split frame is rejoined without the white space that followed it.
             sent = message.payload.rstrip() if number in connection.split else message.payload
-            if digest != _digest(message.opcode, sent):
+            if digest != digest_of(message.opcode, sent):
                 wrong.add(number)
         elif number > last:
             result.in_outage += 1
@@ -274,9 +218,46 @@ def _judge_unserved(
         )
 
 
-def _outages(connections: list[_Connection]) -> list[tuple[float, float]]:
+def _judge_rest(rest: RestRecord, connections: list[Archived], result: Conservation) -> None:
+    """Hold REST connections against what was answered, each body as often as it was sent."""
+    unmatched = Counter(bytes.fromhex(answer.sha256) for answer in rest.answers)
+    result.answers = len(rest.answers)
+    result.emitted += result.answers
+    before = result.declared_lost + result.holes + result.mismatches
+    for connection in connections:
+        holes, wrong = Intervals(), Intervals()
+        for ordinal in range(connection.last_ordinal + 1):
+            digest = connection.digests.get(ordinal)
+            if digest is None and ordinal not in connection.lost:
+                holes.add(ordinal)
+            elif digest is not None and not unmatched[digest]:
+                wrong.add(ordinal)
+            elif digest is not None:
+                unmatched[digest] -= 1
+        result.declared_lost += connection.lost.count
+        result.holes += holes.count
+        result.mismatches += wrong.count
+        complaints = (
+            (holes, "were received and are neither archived nor declared lost"),
+            (wrong, "are archived and are no answers of the simulator"),
+        )
+        result.problems += [
+            f"{connection.id}: bodies {_ranges(s)} {what}." for s, what in complaints if s
+        ]
+    told = result.declared_lost + result.holes + result.mismatches - before
+    left = max(0, unmatched.total() - told)
+    excused = min(left, sum(connection.asked - connection.fetched for connection in connections))
+    result.in_outage += excused
+    if left > excused:
+        result.holes += left - excused
+        result.problems.append(
+            f"{left - excused} REST answers were sent, and no request on record lacks its answer."
+        )
+
+
+def _outages(connections: list[Archived]) -> list[tuple[float, float]]:
     """When a shard had no connection: from its last archived frame to the next opening, ns."""
-    shards: dict[str, list[_Connection]] = {}
+    shards: dict[str, list[Archived]] = {}
     for connection in connections:
         shards.setdefault(shard_of(connection.id), []).append(connection)
     outages: list[tuple[float, float]] = []
@@ -289,10 +270,6 @@ def _outages(connections: list[_Connection]) -> list[tuple[float, float]]:
                 begin = float("inf")
         outages.append((begin, float("inf")))
     return outages
-
-
-def _digest(opcode: Opcode, payload: bytes) -> bytes:
-    return blake2b(payload, digest_size=16, salt=bytes((opcode,))).digest()
 
 
 def _ranges(numbers: Intervals) -> str:

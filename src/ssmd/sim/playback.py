@@ -5,7 +5,7 @@ is answered by the venue's simulated side, without data. The recorded text is no
 """
 
 import gzip
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +13,13 @@ import msgspec
 
 from ssmd.model.errors import ConfigError, Damaged
 from ssmd.model.frame import Now
-from ssmd.model.simulated import Emission, SimulatedMarket
+from ssmd.model.simulated import Answer, Emission, SimulatedMarket
 from ssmd.model.timestamp import SECOND_NS
 
 SPACING_S: Final = 0.01
 """Pause before a message whose time of receipt was not recorded, in seconds."""
+ANY: Final = ("*",)
+"""Whose market data a recorded message is: nobody looked into it, so faults of data befall all."""
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -73,7 +75,7 @@ def timed(lines: Iterable[tuple[int | None, bytes]]) -> list[Recorded]:
         else:
             base = ts - round(at * SECOND_NS) if base is None else base
             at = max(at, (ts - base) / SECOND_NS)
-        recorded.append(Recorded(at, Emission(raw)))
+        recorded.append(Recorded(at, Emission(raw, symbols=ANY)))
     return recorded
 
 
@@ -104,6 +106,14 @@ class Playback:
         """Recorded seconds per second, now."""
         return self._speed * self._factor
 
+    def admit(self, headers: Mapping[str, str], now: Now) -> int:
+        """Let in whom the venue does."""
+        return self.venue.admit(headers, now)
+
+    def rest(self, service: str, path: str, query: Sequence[tuple[str, str]], now: Now) -> Answer:
+        """Answer as the venue does: of REST nothing was recorded."""
+        return self.venue.rest(service, path, query, now)
+
     def connect(self) -> "Player":
         """One more client, from the beginning."""
         return Player(self)
@@ -130,6 +140,34 @@ class Playback:
             ConfigError: Always.
         """
         raise _impossible("no answer to it can be late")
+
+    def freeze(self, symbol: str, frozen: bool) -> None:
+        """A recording is played as it is.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise _impossible("no instrument of it can stand still")
+
+    def list_symbols(self, symbols: Sequence[str]) -> None:
+        """A recording is played as it is.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise _impossible("nothing can be listed in it")
+
+    def delist(self, symbols: Sequence[str]) -> None:
+        """A recording is played as it is.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise _impossible("no instrument of it can end")
+
+    def novelty(self) -> Emission:
+        """What the venue would say."""
+        return self.venue.novelty()
 
     def corrupt(self, symbol: str | None) -> None:
         """A recording is played as it is.

@@ -5,7 +5,8 @@ import math
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -15,15 +16,19 @@ from picows import (
     WSMsgType,
     WSTransport,
     WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
     ws_create_server,
 )
 
 from ssmd.model.errors import Busy, ConfigError
 from ssmd.model.frame import Opcode
-from ssmd.model.simulated import Emission, SimulatedMarket
+from ssmd.model.simulated import Emission, SimulatedMarket, SimulatedSocket
 from ssmd.runtime.clock import Clock
-from ssmd.sim import telemetry
+from ssmd.sim import journal, telemetry
+from ssmd.sim.faults import Drift, Duplicate, Gap, Reorder
 from ssmd.sim.ledger import SocketLedger
+from ssmd.sim.tampering import Tampering
 
 MAX_BACKLOG_BYTES: Final = 256 * 1024 * 1024
 """More than this unsent, and the venue drops a client as too slow."""
@@ -53,7 +58,8 @@ class ServedSocket(WSListener):
         self.number = -1
         self._clock = clock
         self._directory = directory
-        self._venue = market.connect()
+        self._market = market
+        self._venue: SimulatedSocket | None = None
         self._joined, self._left = joined, left
         self._transport: WSTransport | None = None
         self._ledger: SocketLedger | None = None
@@ -63,6 +69,8 @@ class ServedSocket(WSListener):
         self._reason = "lost"
         self._fragments = 0
         self._pieces = 1
+        self._tampering = Tampering()
+        self._patience_bytes = MAX_BACKLOG_BYTES
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The handshake is complete."""
@@ -76,6 +84,7 @@ class ServedSocket(WSListener):
         self._ledger = ledger
         self.number = ledger.number
         telemetry.socket_opened(self.number, peer)
+        self._venue = self._market.connect()
         self._joined(self)
         self.emit(self._venue.open(now))
 
@@ -89,18 +98,20 @@ class ServedSocket(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """The socket is gone, whoever ended it."""
-        self._venue.close()
+        if self._venue is not None:
+            self._venue.close()
         ledger, self._ledger = self._ledger, None
         if ledger:
             telemetry.socket_closed(self.number, self._reason, ledger.emitted)
             try:
+                self._withhold(self._tampering.end())
                 ledger.close(self._clock.wall(), self._reason)
             except OSError as error:
                 telemetry.ledger_failed(self.number, str(error))
         self._left(self)
 
     def pause_writing(self) -> None:
-        """The client reads slowly; what it is owed stays in memory up to `MAX_BACKLOG_BYTES`."""
+        """The client reads slowly; what it is owed stays in memory up to the venue's patience."""
 
     def resume_writing(self) -> None:
         """The client caught up."""
@@ -108,21 +119,24 @@ class ServedSocket(WSListener):
     def tick(self) -> None:
         """Say what is due; end what did not answer or does not read."""
         now = self._clock.now()
-        emissions = self._venue.tick(now)
         transport = self._transport
-        if transport is None:
+        if transport is None or self._venue is None:
             return
+        emissions = self._venue.tick(now)
         if self._closing_since is not None:
             if now.mono - self._closing_since >= CLOSE_TIMEOUT_S:
                 transport.disconnect()
             return
         if emissions and now.mono >= self._silent_until:
             self.emit(emissions)
-        if transport.underlying_transport.get_write_buffer_size() > MAX_BACKLOG_BYTES:
+        if transport.underlying_transport.get_write_buffer_size() > self._patience_bytes:
             self.abort("slow_client")
 
     def emit(self, emissions: Sequence[Emission]) -> None:
-        """Write to the ledger, then send; a silent or ending socket says nothing."""
+        """Write to the ledger, then send; a silent or ending socket says nothing.
+
+        Faults of the data come first: what they withhold is noted, and never sent.
+        """
         transport, ledger = self._transport, self._ledger
         if (
             transport is None
@@ -133,13 +147,15 @@ class ServedSocket(WSListener):
             or self._clock.mono() < self._silent_until
         ):
             return
+        sent, withheld = self._tampering.apply(emissions, self._clock.mono())
         try:
-            ledger.append(emissions, self._clock.wall())
+            self._withhold(withheld)
+            ledger.append(sent, self._clock.wall())
         except OSError as error:
             telemetry.ledger_failed(self.number, str(error))
             self.abort("ledger_failed")
             return
-        for emission in emissions:
+        for emission in sent:
             self._send(transport, emission)
 
     def close(self, code: int | None, reason: str) -> None:
@@ -168,6 +184,19 @@ class ServedSocket(WSListener):
         """Send the next messages in pieces."""
         self._pieces, self._fragments = max(1, parts), count
 
+    def tamper(self, fault: Gap | Duplicate | Reorder | Drift) -> None:
+        """Let something go wrong with the data messages to come."""
+        self._tampering.add(fault, self._clock.mono())
+
+    def hurry(self, patience_bytes: int) -> None:
+        """Drop the client as soon as so many bytes are unsent."""
+        self._patience_bytes = patience_bytes
+
+    def _withhold(self, emissions: Sequence[Emission]) -> None:
+        """Note what is never sent."""
+        if emissions:
+            journal.note_withheld(self._directory, self.number, emissions, self._clock.now())
+
     def _heard(self, kind: WSMsgType, fin: bool, payload: bytes) -> None:
         match kind:
             case WSMsgType.PING:
@@ -178,7 +207,7 @@ class ServedSocket(WSListener):
                 pass
             case _:
                 self._partial += payload
-                if fin:
+                if fin and self._venue is not None:
                     message, self._partial = self._partial, b""
                     self.emit(self._venue.receive(message, self._clock.now()))
 
@@ -209,8 +238,13 @@ def _address(pair: tuple[str, int]) -> str:
     return f"{pair[0]}:{pair[1]}"
 
 
+Upgrade = Callable[[Mapping[str, str], str], ServedSocket | int]
+"""Judges whoever comes, by his headers (names in lower case) and the path he asks for: a socket
+for him, or the HTTP status he is refused with."""
+
+
 async def listen(
-    accept: Callable[[], ServedSocket], host: str, port: int, tls: ssl.SSLContext | None
+    upgrade: Upgrade, host: str, port: int, tls: ssl.SSLContext | None
 ) -> asyncio.Server:
     """Listen for clients; port 0 takes a free one.
 
@@ -218,12 +252,16 @@ async def listen(
         Busy: The port is taken, or the address is not ours.
     """
 
-    def served(request: WSUpgradeRequest) -> WSListener:
-        return accept()
+    def judged(request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        # The query may hold what opens a door: nobody is to write it down.
+        path = request.path.decode(errors="replace").partition("?")[0]
+        verdict = upgrade(headers, path)
+        return _refusal(verdict) if isinstance(verdict, int) else verdict
 
     try:
         return await ws_create_server(
-            served,
+            judged,
             host,
             port,
             enable_auto_pong=False,
@@ -249,3 +287,11 @@ def server_tls(certificate: Path, key: Path) -> ssl.SSLContext:
         message = f"{certificate} and {key} cannot be served: {error}."
         raise ConfigError(message, remedy="Give a PEM certificate and its own key.") from error
     return context
+
+
+def _refusal(status: int) -> WSUpgradeResponseWithListener:
+    """How a status is said; what is no refusal is a failure of ours."""
+    known = status in set(HTTPStatus) and status >= HTTPStatus.BAD_REQUEST
+    answer = HTTPStatus(status) if known else HTTPStatus.INTERNAL_SERVER_ERROR
+    response = WSUpgradeResponse.create_error_response(answer, answer.phrase.encode())
+    return WSUpgradeResponseWithListener(response, None)

@@ -9,14 +9,16 @@ from ssmd.model.simulated import SimulatedMarket, SimulationOptions
 from ssmd.runtime import service
 from ssmd.runtime.clock import Clock, SystemClock
 from ssmd.runtime.health import Health
+from ssmd.runtime.secrets import Secrets, resolve
 from ssmd.runtime.service import Stop
 from ssmd.sim import control, playback
-from ssmd.sim.faults import Checksum, Fault, SlowAck, parse
+from ssmd.sim.faults import Checksum, Delist, Fault, Freeze, Listing, NoAck, SlowAck, parse
 from ssmd.sim.server import server_tls
 from ssmd.sim.simulation import Simulation
 
 NAME = "simulator"
 """The service's usual name, and so that of its run file."""
+_UNPLAYABLE = Checksum | SlowAck | NoAck | Freeze | Listing | Delist
 
 
 async def run(
@@ -25,9 +27,11 @@ async def run(
     ledger: Path,
     host: str = "127.0.0.1",
     port: int = 0,
+    rest_port: int = 0,
     seed: int = 0,
     rate: float = 100.0,
     symbols: Sequence[str] = (),
+    secrets: Sequence[str] = (),
     play: Path | None = None,
     speed: float = 1.0,
     faults: Sequence[str] = (),
@@ -40,21 +44,25 @@ async def run(
 ) -> int:
     """Serve a simulated venue until SIGTERM; then stop talking, say goodbye, close the ledger.
 
-    The run file names the WebSocket's `url`, the `ledger` and the `control` file, to which fault
-    specs can be appended (`ssmd.sim.control.send`), `pause` and `resume` among them.
+    The run file names the WebSocket's `url`, the base address of the `rest` services, the `ledger`
+    and the `control` file, to which fault specs can be appended (`ssmd.sim.control.send`), `pause`
+    and `resume` among them.
 
     Args:
         venue: Which venue to be.
-        ledger: Directory for what was emitted, for `faults.jsonl` and the control file.
+        ledger: Directory for what was emitted and answered, for `faults.jsonl`, `refused.jsonl`
+            and the control file.
         host: Where to listen.
         port: Where to listen; 0 takes a free port.
+        rest_port: Where to listen for REST requests; 0 takes a free port.
         seed: The same seed gives the same market.
         rate: Data messages per second over all symbols of a client that subscribed to all.
         symbols: What is listed; empty for the venue's usual pairs.
+        secrets: The account that is let in, `NAME=FILE` per field; the file holds the value.
         play: A capture to be played instead of a generated market.
         speed: Recorded seconds per second, when playing.
         faults: Specs of what goes wrong by itself (`ssmd.sim.faults`).
-        certificate: PEM file; with `key` it makes the server speak `wss://`.
+        certificate: PEM file; with `key` it makes the server speak `wss://` and `https://`.
         key: PEM file.
         run_dir: Where the run file goes; None writes none.
         listen: Host and port of the health server.
@@ -65,12 +73,15 @@ async def run(
         0 after a clean end, 1 when something broke.
 
     Raises:
-        ConfigError: Unknown venue, fault, symbol or capture, or half of a certificate.
+        ConfigError: Unknown venue, fault, symbol or capture, half of a certificate, or a secret
+            that cannot be read or that others can read.
         Busy: The port is taken.
     """
     times: Clock = SystemClock() if clock is None else clock
     planned = [parse(spec) for spec in faults]
-    options = SimulationOptions(seed=seed, rate=rate, symbols=tuple(symbols))
+    options = SimulationOptions(
+        seed=seed, rate=rate, symbols=tuple(symbols), secrets=_account(secrets)
+    )
     market = _market(venue, options, play, speed, planned)
     if (certificate is None) != (key is None):
         message = "A certificate needs its key, and a key its certificate."
@@ -85,7 +96,8 @@ async def run(
 
     async def main(stop: Stop) -> None:
         simulation = Simulation(market, clock=times, directory=ledger, faults=planned, tls=tls)
-        details["url"] = await simulation.start(host, port)
+        details["url"] = await simulation.start(host, port, rest_port)
+        details["rest"] = simulation.rest
         health.set("listening", ok=True)
         async with service.Tasks(stop, times) as tasks:
             tasks.start("turns", simulation.run, restart=False)
@@ -95,6 +107,22 @@ async def run(
     return await service.run(
         name, main, health=health, run_dir=run_dir, listen=listen, details=details, clock=times
     )
+
+
+def _account(specs: Sequence[str]) -> Secrets:
+    """The fields of the account that is let in.
+
+    Raises:
+        ConfigError: One is not `NAME=FILE`, stands twice, or its file is not fit.
+    """
+    values: dict[str, str] = {}
+    for spec in specs:
+        name, equals, file = spec.partition("=")
+        if not (name and equals and file) or name in values:
+            message = "A secret is not understood, or stands twice."
+            raise ConfigError(message, remedy="Write NAME=FILE; the file holds the value.")
+        values |= resolve(name, f"file:{file}", (name,))
+    return Secrets(values)
 
 
 def _market(
@@ -118,7 +146,10 @@ def _market(
     if speed <= 0:
         message = f"A recording cannot be played at speed {speed}."
         raise ConfigError(message, remedy="Give a speed above 0; 1 is as it was recorded.")
-    if any(isinstance(fault, Checksum | SlowAck) for fault in faults):
-        message = "A recording is played as it is: checksum and slow_ack cannot happen to it."
+    impossible = sorted(
+        {str(f.__struct_config__.tag) for f in faults if isinstance(f, _UNPLAYABLE)}
+    )
+    if impossible:
+        message = f"A recording is played as it is: {', '.join(impossible)} cannot happen to it."
         raise ConfigError(message, remedy="Leave out --play, or the fault.")
     return playback.Playback(playback.load(play), speed=speed, venue=simulated(options))
