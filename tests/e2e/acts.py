@@ -10,25 +10,32 @@ from ssmd.cli.conservation import Counts
 from ssmd.cli.pipeline import ARCHIVER
 from ssmd.cli.stage import Stage
 from ssmd.feeds import registry
+from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import FeedChoice, MachineConfig
 from ssmd.runtime.children import Child
 from ssmd.runtime.clock import SystemClock
 from ssmd.runtime.scrape import scrape
 
 CLOCK = SystemClock()
-FEED = registry.names()[0]
+FEED = "kraken"
+"""The feed of tests that need only one: no account, no discovery, and a checksum on every book."""
 
 
 @asynccontextmanager
 async def stage(
-    root: Path, *, rate: float = 1500.0, seed: int = 0, machine: MachineConfig | None = None
+    root: Path,
+    *,
+    rate: float = 1500.0,
+    seed: int = 0,
+    machine: MachineConfig | None = None,
+    feed: FeedConfig | None = None,
 ) -> AsyncIterator[Stage]:
     """A simulated venue and the pipeline that records it, both ended at the end."""
+    recorded = feed or registry.load_feed(FEED)
     wanted = machine or MachineConfig(
-        dir=str(root), environment="test", feeds=(FeedChoice(feed=FEED),)
+        dir=str(root), environment="test", feeds=(FeedChoice(feed=recorded.name),)
     )
-    feed = registry.load_feed(FEED)
-    made = Stage(wanted, [feed], clock=CLOCK, rate=rate, seed=seed)
+    made = Stage(wanted, [recorded], clock=CLOCK, rate=rate, seed=seed)
     try:
         await made.start()
         yield made
@@ -75,14 +82,14 @@ async def drained(stage: Stage, archiver: Child | None = None) -> None:
         assert await archiver.end(60.0) == 0
 
 
-async def judged(stage: Stage, root: Path) -> Counts:
+async def judged(stage: Stage, root: Path, feed: str = FEED) -> Counts:
     """Every rung counted, after `drained`; fails with every problem there is."""
     on_bus = await conservation.published(stage.pipeline.bus, CLOCK, stage.pipeline.streams)
     report = verify(root)
-    verdicts = conservation.compared(stage.ledgers, root, [FEED])
+    verdicts = conservation.compared(stage.ledgers, root, [feed])
     problems = [str(p) for p in report.problems] + [p for v in verdicts for p in v.problems]
     found = conservation.counts(
-        verdicts, report, on_bus=on_bus, in_spool=conservation.spooled(root, [FEED])
+        verdicts, report, on_bus=on_bus, in_spool=conservation.spooled(root, [feed])
     )
     assert problems == []
     assert report.open_segments == []

@@ -7,6 +7,7 @@ import click
 
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.feeds import machine, registry
+from ssmd.feeds.account import variables_of
 from ssmd.model.errors import ConfigError
 
 DEFAULT_FILE: Final = Path("ssmd.yaml")
@@ -40,15 +41,25 @@ def init(
 ) -> None:
     """Write a commented ssmd.yaml."""
     output = Output(json=as_json, quiet=quiet)
-    names = feeds or tuple(registry.names())
-    for name in names:
-        registry.load_feed(name)
+    accounts = {
+        name: tuple(variables_of(registry.venue(registry.load_feed(name))))
+        for name in feeds or registry.names()
+    }
+    # Unless somebody asks for it by name, a closed venue is only mentioned: the file runs at once.
+    closed = () if feeds else tuple(name for name, fields in accounts.items() if fields)
+    names = tuple(name for name in accounts if name not in closed)
     if file.exists() and not force:
         message = f"{file} exists already."
         raise ConfigError(
             message, remedy="Use --force to overwrite it, or --file to write another."
         )
-    file.write_text(machine.example(names, directory), encoding="utf-8")
+    text = machine.example(
+        names,
+        directory,
+        closed=closed,
+        accounts={name: fields for name, fields in accounts.items() if fields},
+    )
+    file.write_text(text, encoding="utf-8")
     output.lines(f"Wrote {file}. Read it, then: ssmd up" + _config_hint(file))
     output.result({"file": str(file), "feeds": names})
 

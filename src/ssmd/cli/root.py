@@ -18,6 +18,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "demo": "ssmd.cli.demo:demo",
     "init": "ssmd.cli.init:init",
     "up": "ssmd.cli.up:up",
+    "status": "ssmd.cli.status:status",
     "tail": "ssmd.cli.tail:tail",
     "verify": "ssmd.cli.verify:verify",
     "data": "ssmd.cli.data:data",

@@ -19,6 +19,7 @@ from ssmd.cli.pipeline import ARCHIVER, Pipeline
 from ssmd.cli.single import Claim, Owner
 from ssmd.cli.watch import Reading, Watch, read
 from ssmd.feeds import registry
+from ssmd.feeds.account import account_secrets
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import FeedChoice, MachineConfig
 from ssmd.model.errors import ConfigError, Unavailable
@@ -87,6 +88,8 @@ def up(
     output = Output(json=as_json, quiet=quiet)
     machine = _machine(config, feeds, symbols, directory)
     loaded = [_feed(choice) for choice in machine.feeds]
+    asked = bool(feeds) or config is not None or DEFAULT_FILE.exists()
+    loaded = _admitted(output, machine, loaded, asked=asked)
     with Claim(layout.run_folder(Path(machine.dir))) as claim:
         summary = loop.run(
             _record(output, machine, loaded, claim, _resume(config, feeds, symbols, machine))
@@ -131,6 +134,30 @@ def _feed(choice: FeedChoice) -> FeedConfig:
     return feed if choice.symbols is None else feed.with_symbols(choice.symbols)
 
 
+def _admitted(
+    output: Output, machine: MachineConfig, feeds: Sequence[FeedConfig], *, asked: bool
+) -> list[FeedConfig]:
+    """The feeds whose venues will let us in; the others are told of, or refused if asked for.
+
+    Raises:
+        ConfigError: Somebody asked for a feed and its account is not there, or no feed is left.
+    """
+    admitted = []
+    environment = machine.environment_config()
+    for feed in feeds:
+        try:
+            account_secrets(feed, environment)
+        except ConfigError as error:
+            if asked:
+                raise
+            output.note(f"Not recording {feed.name}. {error}")
+            continue
+        admitted.append(feed)
+    if not admitted:
+        raise ConfigError("There is no feed to record.", remedy="Name one with --feed.")
+    return admitted
+
+
 def _resume(
     config: Path | None, feeds: Sequence[str], symbols: Sequence[str], machine: MachineConfig
 ) -> str:
@@ -170,7 +197,7 @@ def _announce(
     day = today(clock)
     for feed in feeds:
         output.lines(
-            f"Recording {feed.name}: {len(feed.universe.symbols)} symbols,"
+            f"Recording {feed.name}: {_extent(feed)},"
             f" {', '.join(feed.universe.channels)}, from {feed.endpoint(day)}"
         )
     output.lines(
@@ -179,6 +206,13 @@ def _announce(
         *(f"Metrics:  {url}/metrics  ({name})" for name, url in pipeline.addresses.items()),
         f"Logs:     {pipeline.run_dir / 'logs'}",
     )
+
+
+def _extent(feed: FeedConfig) -> str:
+    """How much of a venue is wanted."""
+    if feed.universe.source == "discovery":
+        return "what its venue lists and its filters keep"
+    return f"{len(feed.universe.symbols)} symbols"
 
 
 async def _watch(output: Output, pipeline: Pipeline, clock: Clock, stop: asyncio.Event) -> Reading:

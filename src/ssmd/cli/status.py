@@ -1,0 +1,211 @@
+"""`ssmd status`: is it recording? In one screen, from the services' own metrics."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from ssmd.archive import layout
+from ssmd.cli.options import archive_argument
+from ssmd.cli.output import Output, examples, output_options
+from ssmd.model.errors import Unavailable
+from ssmd.runtime import loop
+from ssmd.runtime.clock import Clock, SystemClock
+from ssmd.runtime.scrape import Samples, complaints_of, scrape
+from ssmd.runtime.service import RunFile, read_run_file
+
+_CONNECTOR: Final = "ssmd_connector_"
+
+
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the recording of one feed stands.
+
+    Attributes:
+        feed: Its name.
+        service: The connector that records it.
+        shards: Shards with an open socket.
+        planned: Shards planned.
+        requested: Subscriptions wanted.
+        acknowledged: Subscriptions the venue confirmed on living connections.
+        receiving: Symbols that sent data on their present connection.
+        refused: Subscriptions the venue refused.
+        overflow: Wanted subscriptions that no connection may carry.
+        listed: Instruments the venue listed in the last round of discovery; None when the feed
+            names its symbols itself.
+        kept: How many of them passed all filters.
+        excluded: How many each filter kept out.
+        suspects: Instruments silent beyond their rhythm.
+        idle_s: Longest time without a frame of any shard, in seconds.
+        frames: Frames since the connector last started.
+        lag: Records in the spool that are not archived yet.
+        gaps: Gaps the sessions found.
+        lost: Frames declared lost.
+        reasons: Why it is not ready, or will not be before long.
+    """
+
+    feed: str
+    service: str
+    shards: int
+    planned: int
+    requested: int
+    acknowledged: int
+    receiving: int
+    refused: int
+    overflow: int
+    listed: int | None
+    kept: int | None
+    excluded: Mapping[str, int]
+    suspects: int
+    idle_s: float
+    frames: int
+    lag: int
+    gaps: int
+    lost: int
+    reasons: tuple[str, ...]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How a directory's recording stands.
+
+    Attributes:
+        directory: The archive.
+        ok: Whether everything runs, and says it is ready.
+        feeds: What is recorded.
+        archiver: Why the archiver is not ready, if it is not.
+        down: Services that should answer and do not.
+    """
+
+    directory: str
+    ok: bool
+    feeds: tuple[FeedStatus, ...]
+    archiver: tuple[str, ...]
+    down: tuple[str, ...]
+
+
+@click.command(
+    epilog=examples(
+        ("ssmd status ./data", "is it recording, and everything that was asked for?"),
+        ("ssmd status ./data --json | tail -1", "the same for a program"),
+    )
+)
+@archive_argument
+@output_options
+@click.pass_context
+def status(ctx: click.Context, directory: Path, *, as_json: bool, quiet: bool) -> None:
+    """Show whether DIRECTORY is being recorded, and how: exit 0 when all is well, else 1."""
+    output = Output(json=as_json, quiet=quiet)
+    found = loop.run(look(directory, SystemClock()))
+    _show(output, found)
+    output.result(found)
+    ctx.exit(0 if found.ok else 1)
+
+
+async def look(directory: Path, clock: Clock) -> Status:
+    """Ask every service that left a run file there."""
+    run_files = [
+        told
+        for path in sorted(layout.run_folder(directory).glob("*.json"))
+        if (told := read_run_file(path)) is not None
+    ]
+    feeds: list[FeedStatus] = []
+    archiver: list[str] = []
+    down: list[str] = []
+    for told, answer in zip(run_files, await asyncio.gather(*map(_ask, run_files)), strict=True):
+        if answer is None:
+            down.append(told.name)
+            continue
+        samples, reasons = answer
+        if isinstance(feed := told.details.get("feed"), str):
+            feeds.append(_feed(feed, told.name, samples, reasons))
+        elif samples.has("ssmd_archiver_messages_total"):
+            archiver += reasons
+    ok = bool(feeds) and not (down or archiver or any(each.reasons for each in feeds))
+    return Status(
+        directory=str(directory),
+        ok=ok,
+        feeds=tuple(feeds),
+        archiver=tuple(archiver),
+        down=tuple(down),
+    )
+
+
+async def _ask(told: RunFile) -> tuple[Samples, list[str]] | None:
+    try:
+        return await scrape(told.health), await complaints_of(told.health)
+    except Unavailable:
+        return None
+
+
+def _feed(feed: str, service: str, samples: Samples, reasons: list[str]) -> FeedStatus:
+    def count(name: str) -> int:
+        return int(samples.total(name, feed=feed))
+
+    discovers = samples.total(f"{_CONNECTOR}discovery_rounds_total", feed=feed) > 0
+    excluded = samples.by("reason", f"{_CONNECTOR}universe_excluded", feed=feed)
+    return FeedStatus(
+        feed=feed,
+        service=service,
+        shards=count(f"{_CONNECTOR}websocket_connected"),
+        planned=count(f"{_CONNECTOR}shards_total"),
+        requested=count(f"{_CONNECTOR}markets_requested"),
+        acknowledged=count(f"{_CONNECTOR}markets_subscribed"),
+        receiving=count(f"{_CONNECTOR}markets_receiving"),
+        refused=count(f"{_CONNECTOR}markets_refused"),
+        overflow=count(f"{_CONNECTOR}markets_overflow"),
+        listed=count(f"{_CONNECTOR}universe_listed") if discovers else None,
+        kept=count(f"{_CONNECTOR}universe_kept") if discovers else None,
+        excluded={name: int(number) for name, number in excluded.items() if number},
+        suspects=count(f"{_CONNECTOR}suspects"),
+        idle_s=max(samples.by("shard", f"{_CONNECTOR}idle_seconds", feed=feed).values(), default=0),
+        frames=count(f"{_CONNECTOR}frames_total"),
+        lag=count("ssmd_spool_records"),
+        gaps=count(f"{_CONNECTOR}gaps_total"),
+        lost=count("ssmd_spool_declared_lost_total"),
+        reasons=tuple(reasons),
+    )
+
+
+def _show(output: Output, found: Status) -> None:
+    """The screen."""
+    if not found.feeds and not found.down:
+        output.lines(f"Nothing is being recorded in {found.directory}. Start it with `ssmd up`.")
+        return
+    output.table(
+        found.directory,
+        (
+            "feed", "shards", "wanted", "acked", "receiving", "refused", "overflow", "suspects",
+            "idle s", "frames", "lag", "gaps", "lost",
+        ),
+        (
+            (
+                each.feed,
+                f"{each.shards}/{each.planned}",
+                str(each.requested),
+                str(each.acknowledged),
+                str(each.receiving),
+                str(each.refused),
+                str(each.overflow),
+                str(each.suspects),
+                f"{each.idle_s:.1f}",
+                str(each.frames),
+                str(each.lag),
+                str(each.gaps),
+                str(each.lost),
+            )
+            for each in found.feeds
+        ),
+    )  # fmt: skip
+    for each in found.feeds:
+        if each.listed is not None:
+            kept_out = ", ".join(f"{name} {n}" for name, n in sorted(each.excluded.items()))
+            output.lines(
+                f"{each.feed}: {each.kept} of {each.listed} listed instruments wanted"
+                + (f"; kept out by {kept_out}." if kept_out else ".")
+            )
+        output.lines(*(f"{each.feed}: {reason}" for reason in each.reasons))
+    output.lines(*(f"archiver: {reason}" for reason in found.archiver))
+    output.lines(*(f"DOWN: {name} does not answer." for name in found.down))
+    output.lines("OK" if found.ok else "NOT OK")
