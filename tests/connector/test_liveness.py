@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ssmd.connector.liveness import Liveness, Statement
-from ssmd.connector.rhythm import Rhythm, RhythmLimits
+from ssmd.connector.settings import Tuning
 from ssmd.connector.telemetry import Telemetry
 from ssmd.model.errors import Unavailable
 from ssmd.model.records import Judged
@@ -74,7 +74,7 @@ class Stand:
             self.ask,
             clock=self.clock,
             telemetry=Telemetry("feed"),
-            rhythm=Rhythm(RhythmLimits(missed=30.0, silent_s=30.0)),
+            tuning=Tuning(frozen_messages=30, frozen_s=30.0),
         )
 
     def witness(self, symbol: str, channels: frozenset[str], nonce: str) -> Witness | None:
@@ -162,6 +162,24 @@ async def test_a_snapshot_alone_does_not_prove_life() -> None:
         s.shard.speak("A")
         await s.live(120)
     assert s.shard.reconnects == 1
+
+
+async def test_frozen_again_soon_after_is_moved_at_once() -> None:
+    """A snapshot that came late looked like life: asking once more would bring no more."""
+    async with watching(Stand()) as s:
+        s.frozen = {"A"}
+        while not s.shard.renewed:
+            await s.live(1)
+        await s.live(15)
+        s.shard.speak("A")
+        await s.live(120)
+        assert [each.action for each in s.shard.judged] == ["resubscribe", "reconnect"]
+        s.frozen = set()
+        await s.live(1200)
+        s.frozen = {"A"}
+        while len(s.shard.judged) < 3:
+            await s.live(5)
+    assert s.shard.judged[-1].action == "resubscribe"
 
 
 async def test_a_quiet_instrument_is_not_disturbed() -> None:

@@ -102,7 +102,7 @@ class Reading:
             "rejects": dict(sorted(self.rejects.items())),
             "inexact": dict(sorted(self.inexact.items())),
             "extra": sorted(self.extra),
-            "labels_sha256": self.digest.hexdigest(),
+            "labels_digest": int(self.digest.hexdigest()[:12], 16),
         }
 
 

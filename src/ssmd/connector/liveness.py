@@ -5,13 +5,15 @@ stream says nothing is frozen; one whose state stays the same is quiet.
 """
 
 import asyncio
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final, Protocol
 
 import msgspec
 
-from ssmd.connector.rhythm import Rhythm, Suspect, merged
+from ssmd.connector.rhythm import Rhythm, RhythmLimits, Suspect, merged
+from ssmd.connector.settings import Tuning
 from ssmd.connector.shard import Live
 from ssmd.connector.telemetry import Telemetry
 from ssmd.model.errors import SsmdError
@@ -22,12 +24,13 @@ from ssmd.model.venue import Venue
 from ssmd.runtime.clock import Clock
 
 _LOOK_S: Final = 5.0
+"""Pause between two looks at the counters, in seconds, or an eighth of the silence in question."""
 _CASES: Final = 8
 """Most instruments that are looked into at once: the venue's REST limits are shared."""
-_LOOKS: Final = (20.0, 40.0, 80.0, 160.0, 320.0)
-"""Pauses between a witness's statements, in seconds; the first is longer than a venue's caches."""
-_SETTLE_S: Final = 10.0
-"""How long a redriven instrument may take for its snapshot, in seconds."""
+_REMEMBERED_S: Final = 900.0
+"""Frozen again within this time after it was redriven, an instrument gets the next remedy."""
+_DOUBLINGS: Final = 5
+"""A witness is asked again after its first pause, twice that, and so on: ten minutes in all."""
 
 
 class Statement(msgspec.Struct, frozen=True):
@@ -62,7 +65,7 @@ class Liveness:
         ask: Asks a witness; raises `SsmdError` when REST does not answer.
         clock: The time.
         telemetry: Told every verdict.
-        rhythm: When silence is worth a question.
+        tuning: When silence is worth a question, and how patiently it is asked.
     """
 
     def __init__(
@@ -73,22 +76,25 @@ class Liveness:
         *,
         clock: Clock,
         telemetry: Telemetry,
-        rhythm: Rhythm | None = None,
+        tuning: Tuning,
     ) -> None:
         self._venue = venue
         self._shards = shards
         self._ask = ask
         self._clock = clock
         self._telemetry = telemetry
-        self._rhythm = rhythm or Rhythm()
+        self._rhythm = Rhythm(RhythmLimits(missed=tuning.frozen_messages, silent_s=tuning.frozen_s))
+        self._look_s = min(_LOOK_S, tuning.frozen_s / 8)
+        self._witness_s = tuning.witness_s
         self._cases: dict[str, asyncio.Task[None]] = {}
+        self._redriven: dict[str, tuple[float, str]] = {}
         self._paused = False
 
     async def run(self) -> None:
         """Watch, until cancelled."""
         try:
             while True:
-                await self._clock.sleep(_LOOK_S)
+                await self._clock.sleep(self._look_s)
                 self.look()
         finally:
             for task in self._cases.values():
@@ -123,7 +129,7 @@ class Liveness:
     async def _case(self, suspect: Suspect) -> None:
         """From suspicion to a verdict, and from `frozen` to a connection that speaks again."""
         symbol = suspect.symbol
-        for action in ("resubscribe", "reconnect"):
+        for action in self._remedies(symbol):
             verdict, evidence = await self._inquire(symbol)
             if verdict is None:
                 return
@@ -137,12 +143,20 @@ class Liveness:
                 action=action if verdict == "frozen" else "none",
             )
             self._tell(symbol, judged)
-            if verdict != "frozen":
+            if judged.action == "none":
                 self._rhythm.excuse(symbol, mono)
                 return
             self._rhythm.blame(symbol, mono)
+            self._redriven[symbol] = (mono, action)
             self._redrive(symbol, action)
-            await self._clock.sleep(_SETTLE_S)
+            await self._clock.sleep(self._witness_s / 2)  # the snapshot is on its way
+
+    def _remedies(self, symbol: str) -> tuple[str, ...]:
+        """What is still to be tried; when a new connection did not help, nothing for a while."""
+        at, last = self._redriven.get(symbol, (-math.inf, ""))
+        if self._clock.mono() - at > _REMEMBERED_S:
+            return ("resubscribe", "reconnect")
+        return ("reconnect",) if last == "resubscribe" else ("none",)
 
     async def _inquire(self, symbol: str) -> tuple[Verdict | None, str]:
         """What the witness makes of a silence; no verdict when it ended meanwhile."""
@@ -152,14 +166,14 @@ class Liveness:
             first = await self._testify(symbol, channels)
             if first is None:
                 return "unknown", "the venue's REST cannot tell"
-            for pause in _LOOKS:
-                await self._clock.sleep(pause)
+            for turn in range(_DOUBLINGS):
+                await self._clock.sleep(self._witness_s * 2.0**turn)
                 if self._heard(symbol) != heard:
                     return None, ""
                 again = await self._testify(symbol, channels)
                 if again is not None and again.digest != first.digest:
                     # What is on its way may arrive before the answer is believed.
-                    await self._clock.sleep(_LOOK_S)
+                    await self._clock.sleep(self._look_s)
                     if self._heard(symbol) != heard:
                         return None, ""
                     return "frozen", f"{first.evidence} and {again.evidence} differ"

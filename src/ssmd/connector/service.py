@@ -261,6 +261,7 @@ class Connector:
             asking.testify,
             clock=self._clock,
             telemetry=self._telemetry,
+            tuning=self._tuning,
         )
         await liveness.run()
 

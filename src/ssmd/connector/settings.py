@@ -27,6 +27,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         planned_s: A connection of this age is replaced, make before break; None leaves it.
         stagger_s: Shortest pause between two connection attempts.
         reconcile_s: Pause between two looks at what is wanted and was never answered.
+        frozen_s: Shortest silence of an instrument that a witness is asked about.
+        frozen_messages: So many messages it must have missed by the rhythm of its peers.
+        witness_s: First pause between two statements of a witness.
         keepalive_idle_s: TCP keepalive begins after this idle time.
         keepalive_interval_s: Pause between TCP keepalives.
     """
@@ -48,6 +51,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     planned_s: float | None = None
     stagger_s: float = 0.25
     reconcile_s: float = 60.0
+    frozen_s: float = 60.0
+    frozen_messages: int = 100
+    witness_s: float = 20.0
     keepalive_idle_s: int = 30
     keepalive_interval_s: int = 10
 
@@ -65,6 +71,10 @@ def tuning(settings: ConnectorSettings) -> Tuning:
         max_frame_bytes=settings.max_frame_bytes,
         planned_s=settings.planned_reconnect_s,
         stagger_s=settings.stagger_s,
+        reconcile_s=settings.reconcile_interval_s,
+        frozen_s=settings.frozen_silence_s,
+        frozen_messages=settings.frozen_messages,
+        witness_s=settings.witness_interval_s,
         keepalive_idle_s=settings.keepalive_idle_s,
         keepalive_interval_s=settings.keepalive_interval_s,
     )

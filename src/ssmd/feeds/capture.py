@@ -34,6 +34,13 @@ class ConnectorSettings(Section, frozen=True, kw_only=True):
         tick_s: Pause between two looks at timers, in seconds.
         keepalive_idle_s: TCP keepalive begins after this idle time, in seconds.
         keepalive_interval_s: Pause between TCP keepalives, in seconds.
+        frozen_silence_s: Shortest silence of one instrument that a witness is asked about, in
+            seconds.
+        frozen_messages: So many messages it must have missed, by the rhythm of its peers.
+        witness_interval_s: First pause between two statements of a witness, in seconds; longer
+            than the venue's REST caches.
+        reconcile_interval_s: Pause between two looks at what is wanted and was never answered,
+            in seconds.
     """
 
     silence_s: Annotated[float, Meta(ge=0.5, le=3600)] | None = None
@@ -50,6 +57,10 @@ class ConnectorSettings(Section, frozen=True, kw_only=True):
     tick_s: Annotated[float, Meta(ge=0.01, le=5)] = 0.25
     keepalive_idle_s: Annotated[int, Meta(ge=1, le=3600)] = 30
     keepalive_interval_s: Annotated[int, Meta(ge=1, le=600)] = 10
+    frozen_silence_s: Annotated[float, Meta(ge=0.5, le=86_400)] = 60.0
+    frozen_messages: Annotated[int, Meta(ge=5, le=1_000_000)] = 100
+    witness_interval_s: Annotated[float, Meta(ge=0.2, le=3600)] = 20.0
+    reconcile_interval_s: Annotated[float, Meta(ge=0.5, le=3600)] = 60.0
 
     def __post_init__(self) -> None:
         if self.silence_s is not None and self.watchdog_s <= self.silence_s:

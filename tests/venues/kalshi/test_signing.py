@@ -115,6 +115,7 @@ BODY = pem().splitlines()[1]
         ("private_key", pem(cover=BestAvailableEncryption(b"word")), "passphrase"),
         ("private_key", pem(form=PKCS1, cover=BestAvailableEncryption(b"word")), "passphrase"),
     ],
+    ids=range(10),  # a key made for this run is no name for a test
 )
 def test_unusable_credentials_are_named_and_never_quoted(name: str, value: str, words: str) -> None:
     """The complaint may end in a log or a ticket."""

@@ -17,6 +17,7 @@ TIME_NS = 1_779_628_221_541_000_000
 MARKET = "0x" + "5a" * 32
 YES = "8217562424919644741338343046740685307297503114625435770925702626842363712973"
 NO = "8533079854282414817365339178428406428730740336742234260674914923673401277401"
+HASH = "0b" * 20
 PONG = b"PONG"
 
 
@@ -48,7 +49,7 @@ def book(name: str = YES, **fields: object) -> dict[str, object]:
         "market": MARKET,
         "asset_id": name,
         "timestamp": TIME,
-        "hash": "8ea7eb46d2c385dc197f4d2e483b79eccccbd77a",
+        "hash": HASH,
         "bids": levels(("0.01", "1171569"), ("0.42", "44999.99")),
         "asks": levels(("0.99", "20"), ("0.6325", "5")),
         "tick_size": "0.01",
@@ -65,7 +66,7 @@ def change(name: str = YES, side: str = "BUY", **fields: object) -> dict[str, ob
         "price": "0.984",
         "size": "100",
         "side": side,
-        "hash": "cbfad151dc7c7e766ace167dfd727a99035ddc24",
+        "hash": "c4" * 20,
         "best_bid": "0.973",
         "best_ask": "0.985",
         **fields,

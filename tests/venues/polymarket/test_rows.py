@@ -14,6 +14,7 @@ from ssmd.venues.polymarket import VENUE
 from ssmd.venues.polymarket.rows import rows
 from ssmd.venues.polymarket.tables import TABLES, Book, PriceChange
 from tests.venues.polymarket.frames import (
+    HASH,
     MARKET,
     NO,
     TIME,
@@ -28,7 +29,6 @@ from tests.venues.polymarket.frames import (
     written,
 )
 
-HASH = "8ea7eb46d2c385dc197f4d2e483b79eccccbd77a"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
