@@ -152,7 +152,7 @@ async def test_a_shard_that_dies_is_an_incident_and_starts_again() -> None:
 async def test_attempts_are_spaced_and_capped() -> None:
     """Ten sockets at once once got all of them refused."""
     clock = ManualClock()
-    gate = Gate(clock, interval_s=1.0, at_once=2)
+    gate = Gate(clock, interval_s=1.0, at_once=2, chance=lambda: 0.0)
     inside: list[float] = []
     leave = asyncio.Event()
 
@@ -168,6 +168,23 @@ async def test_attempts_are_spaced_and_capped() -> None:
     await clock.advance(1)
     assert len(inside) == 3
     await asyncio.gather(*tasks)
+
+
+async def test_attempts_do_not_march_in_step() -> None:
+    """Many connectors start together; by chance each pause is up to half as long again."""
+    clock = ManualClock()
+    chances = iter([0.5, 1.0, 0.0])
+    gate = Gate(clock, interval_s=2.0, at_once=9, chance=lambda: next(chances))
+    inside: list[float] = []
+
+    async def knock() -> None:
+        async with gate:
+            inside.append(clock.mono())
+
+    tasks = [asyncio.create_task(knock()) for _ in range(3)]
+    await clock.advance(10)
+    await asyncio.gather(*tasks)
+    assert [at - inside[0] for at in inside] == [0.0, 2.5, 5.5]
 
 
 async def test_a_blocked_loop_is_noticed_from_outside() -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from ssmd.archive import layout
 from ssmd.cli import conservation
+from ssmd.feeds import registry
+from ssmd.model.timestamp import shard_of
 from tests.e2e.acts import CLOCK, FEED
 from tests.e2e.command import Command, last, running, ssmd, vanished
 
@@ -74,13 +76,23 @@ def test_the_demo_ends_with_the_proof(performed: Performed) -> None:
 def test_every_fault_of_the_demo_hits_work(performed: Performed) -> None:
     """A kill that finds an idle process shows nothing: each ends a connection under traffic."""
     report = json.loads(ssmd("verify", performed.root, "--json").stdout.splitlines()[-1])
-    connections = sorted(report["connections"], key=lambda each: str(each["connection"]))
-    assert connections[0]["reason"] == "lost"
-    assert [each["closed_by"] for each in connections] == ["connector", "recovery", "connector"]
-    assert [each["previous"] for each in connections[1:]] == [
-        each["connection"] for each in connections[:-1]
-    ]
-    assert all(each["received"] > 0 for each in connections)
+    lives: dict[str, list[dict[str, Any]]] = {}
+    for each in sorted(report["connections"], key=lambda each: str(each["connection"])):
+        lives.setdefault(shard_of(each["connection"]), []).append(each)
+        assert each["received"] > 0
+    assert {f"{name}-0" for name in registry.names()} <= set(lives)
+    for shard, connections in lives.items():
+        assert [each["previous"] for each in connections[1:]] == [
+            each["connection"] for each in connections[:-1]
+        ]
+        if not shard.endswith("-rest"):
+            assert connections[0]["reason"] == "lost"
+    killed = [
+        each for connections in lives.values() for each in connections
+        if each["closed_by"] == "recovery"
+    ]  # fmt: skip
+    (struck,) = {shard_of(each["connection"]).rpartition("-")[0] for each in killed}
+    assert f"kill -9 of connector-{struck}" in performed.result["faults"]
 
 
 def test_the_demo_has_no_trouble_of_its_own(performed: Performed) -> None:
@@ -105,7 +117,7 @@ def test_the_demo_can_be_listed(performed: Performed) -> None:
     answer = ssmd("data", "ls", performed.root, "--json")
     assert answer.returncode == 0
     days = last(answer)
-    assert {day["feed"] for day in days} == {FEED}
+    assert {day["feed"] for day in days} == set(registry.names())
     assert sum(day["segments"] for day in days) == performed.result["segments"]
     assert sum(day["open"] for day in days) == 0
 

@@ -1,9 +1,14 @@
 """How often and how many at once we knock at a venue's door."""
 
 import asyncio
+import random
+from collections.abc import Callable
 from types import TracebackType
+from typing import Final
 
 from ssmd.runtime.clock import Clock
+
+_JITTER_RATIO: Final = 0.5
 
 
 class Gate:
@@ -15,10 +20,20 @@ class Gate:
         clock: What time it is.
         interval_s: Shortest pause between the beginnings of two attempts, in seconds.
         at_once: Most attempts under way.
+        chance: Gives a number in 0..1, for jitter: the pauses are up to half as long again, so
+            that several feeds of one machine, or several machines, do not knock in step.
     """
 
-    def __init__(self, clock: Clock, *, interval_s: float, at_once: int) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        interval_s: float,
+        at_once: int,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
         self._clock = clock
+        self._chance = chance
         self._interval_s = interval_s
         self._places = asyncio.Semaphore(at_once)
         self._next = clock.mono()
@@ -27,7 +42,8 @@ class Gate:
         await self._places.acquire()
         try:
             wait_s = self._next - self._clock.mono()
-            self._next = max(self._next, self._clock.mono()) + self._interval_s
+            pause_s = self._interval_s * (1 + _JITTER_RATIO * self._chance())
+            self._next = max(self._next, self._clock.mono()) + pause_s
             if wait_s > 0:
                 await self._clock.sleep(wait_s)
         except BaseException:
