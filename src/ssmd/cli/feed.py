@@ -27,13 +27,13 @@ def list_feeds(*, as_json: bool, quiet: bool) -> None:
     feeds = [registry.load_feed(name) for name in registry.names()]
     output.table(
         "Feeds",
-        ("feed", "venue", "status", "symbols", "channels"),
+        ("feed", "venue", "status", "universe", "channels"),
         (
             (
                 f.name,
                 f.venue,
                 f.status,
-                str(len(f.universe.symbols)),
+                f.universe.extent,
                 ", ".join(f.universe.channels),
             )
             for f in feeds
@@ -66,7 +66,7 @@ def validate(file: Path, *, as_json: bool, quiet: bool) -> None:
     config = registry.load_feed(str(file))
     endpoint = config.endpoint(today(SystemClock()))
     output.lines(
-        f"{file}: the feed {config.name!r} is well: {len(config.universe.symbols)} symbols,"
+        f"{file}: the feed {config.name!r} is well: {config.universe.extent},"
         f" {len(config.universe.channels)} channels, at {endpoint}."
     )
     output.result({"ok": True, "feed": config.name, "endpoint": endpoint})

@@ -197,7 +197,7 @@ def _announce(
     day = today(clock)
     for feed in feeds:
         output.lines(
-            f"Recording {feed.name}: {_extent(feed)},"
+            f"Recording {feed.name}: {feed.universe.extent},"
             f" {', '.join(feed.universe.channels)}, from {feed.endpoint(day)}"
         )
     output.lines(
@@ -206,13 +206,6 @@ def _announce(
         *(f"Metrics:  {url}/metrics  ({name})" for name, url in pipeline.addresses.items()),
         f"Logs:     {pipeline.run_dir / 'logs'}",
     )
-
-
-def _extent(feed: FeedConfig) -> str:
-    """How much of a venue is wanted."""
-    if feed.universe.source == "discovery":
-        return "what its venue lists and its filters keep"
-    return f"{len(feed.universe.symbols)} symbols"
 
 
 async def _watch(output: Output, pipeline: Pipeline, clock: Clock, stop: asyncio.Event) -> Reading:

@@ -52,3 +52,8 @@ class Universe(Section, frozen=True, kw_only=True):
             raise ValueError(
                 "`symbols` has no meaning with source `discovery`: remove it, or use `static`"
             )
+
+    @property
+    def extent(self) -> str:
+        """How much is wanted, in a few words."""
+        return "discovered" if self.discovery is not None else f"{len(self.symbols)} symbols"

@@ -83,7 +83,9 @@ SUBSCRIBED: Final = gauge(
     "ssmd_connector_markets_subscribed", "Subscriptions the venue acknowledged.", SHARD
 )
 RECEIVING: Final = gauge(
-    "ssmd_connector_markets_receiving", "Symbols that sent data on this connection.", SHARD
+    "ssmd_connector_markets_receiving",
+    "Acknowledged subscriptions whose symbol sent data on this connection.",
+    SHARD,
 )
 REFUSED: Final = gauge("ssmd_connector_markets_refused", "Subscriptions the venue refused.", SHARD)
 UNSUBSCRIBED: Final = counter(
