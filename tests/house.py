@@ -6,7 +6,7 @@ text, they can be fed a bad sample, and `test_house.py` does so for every one of
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 MAX_LINES: Final = 400
@@ -26,6 +26,16 @@ _EXITS: Final = frozenset(
     {"os._exit", "os.abort", "sys.exit"} | {f"builtins.{n}" for n in ("exit", "quit", "SystemExit")}
 )
 _ARCHIVE_WORDS: Final = ("raw/", "tables/", "feed=", "date=", ".jsonl.zst", ".manifest.json")
+OF_OURS: Final[frozenset[object]] = frozenset(
+    {
+        "ssmd.model.records.decode_connection",
+        "ssmd.model.records.decode_ledger",
+        "ssmd.bus.codec.decode",  # gives an envelope, its payload unread
+        ("src/ssmd/bus/link.py", "msgspec.json.decode"),  # the bus's own answers
+        ("src/ssmd/archive/contents.py", "_payload.decode"),  # positions in `_commit` lines
+    }
+)
+"""Decoders of what we wrote ourselves, and where they may be used when their name says little."""
 _NAMELESS: Final = frozenset({"base", "common", "helpers", "misc", "util", "utils"})
 _MACHINE: Final = re.compile(r"/(?:home|Users)/\w+|(?<![\w.])/roo[t]/")
 _REGISTRY: Final = re.compile(
@@ -35,23 +45,28 @@ _REGISTRY: Final = re.compile(
 _UNFINISHED: Final = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error")))
 
 
+def _imports(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
+    """Every import: its line, the name it gives in the module, and what that stands for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.asname or alias.name, alias.name
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                yield node.lineno, alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
 def _dotted(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Every name a module speaks of, imports undone: `d.now` is `datetime.datetime.now`.
 
     What is not imported is a built-in as far as we know: a local variable `time` is no clock.
     """
     origin: dict[str, str] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                origin[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
-                yield node.lineno, alias.name
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                origin[alias.asname or alias.name] = f"{node.module}.{alias.name}"
-                yield node.lineno, f"{node.module}.{alias.name}"
+    for line, local, name in _imports(tree):
+        origin[local] = name
+        yield line, name
+        if local == name:  # `import a.b` gives the name `a`
+            origin[name.partition(".")[0]] = name.partition(".")[0]
     for node in ast.walk(tree):
         parts: list[str] = []
         inner: ast.AST = node
@@ -141,6 +156,73 @@ def builds_archive_paths(path: str, text: str) -> list[str]:
         for word in _ARCHIVE_WORDS
         if word in node.value
     ]
+
+
+def parses_a_payload(path: str, text: str, ours: frozenset[object] = OF_OURS) -> list[str]:
+    """What a venue said is read by its own folder: everyone else asks for `rows()`.
+
+    Any call that decodes something mentioning `.payload`, or a name bound to it, by whatever name
+    the decoder goes; `payload.decode()`, bytes as text, is none.
+
+    Args:
+        path: The file.
+        text: Its content.
+        ours: What may be used all the same, as `OF_OURS` says.
+    """
+    if path.startswith("src/ssmd/venues/") or ".payload" not in text:
+        return []
+    tree = ast.parse(text)
+    origin = {local: name for _, local, name in _imports(tree)}
+    decoders = set(
+        _bound(tree, lambda value: isinstance(value, ast.Attribute) and _decodes(value.attr))
+    )
+    payloads = set(_bound(tree, _mentions_a_payload))
+
+    def is_foreign(argument: ast.expr) -> bool:
+        return _mentions_a_payload(argument) or any(
+            isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in payloads
+            for node in ast.walk(argument)
+        )
+
+    complaints = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = ast.unparse(node.func)
+        top, dot, rest = called.partition(".")
+        name = f"{origin.get(top, top)}{dot}{rest}"
+        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if (
+            (called in decoders or _decodes(name.rpartition(".")[2]))
+            and not {name, (path, name)} & ours
+            and any(map(is_foreign, arguments))
+        ):
+            complaints.append(
+                f"{path}:{node.lineno} {called} reads a payload: ask the venue's rows()"
+            )
+    return complaints
+
+
+def _decodes(name: str) -> bool:
+    return "decode" in name.lower() or name.endswith("loads")
+
+
+def _mentions_a_payload(node: ast.AST) -> bool:
+    return any(
+        isinstance(each, ast.Attribute) and each.attr == "payload" for each in ast.walk(node)
+    )
+
+
+def _bound(tree: ast.Module, wanted: Callable[[ast.expr], bool]) -> Iterator[str]:
+    """Names and attributes that are given a value of some kind, anywhere in a module."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=targets, value=value) if wanted(value):
+                yield from map(ast.unparse, targets)
+            case ast.AnnAssign(target=target, value=ast.expr() as value) if wanted(value):
+                yield ast.unparse(target)
+            case ast.NamedExpr(target=target, value=value) if wanted(value):
+                yield target.id
 
 
 def lacks_a_docstring(path: str, text: str) -> list[str]:

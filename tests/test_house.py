@@ -89,6 +89,12 @@ RULES: list[tuple[Check, tuple[str, ...], str, tuple[str, str]]] = [
     (house.exits, SOURCE, ".py", ("src/ssmd/bus/a.py", "from sys import exit as leave\nleave()")),
     (house.builds_archive_paths, SOURCE, ".py", ("src/ssmd/bus/a.py", "p = f'raw/{feed}'")),
     (
+        house.parses_a_payload,
+        SOURCE,
+        ".py",
+        ("src/ssmd/archive/a.py", "import json\nbody = json.loads(envelope.payload)"),
+    ),
+    (
         house.lacks_a_docstring,
         ("src/", "scripts/", "benchmarks/"),
         ".py",
@@ -143,6 +149,47 @@ def test_one_venue_may_extend_the_name_of_another() -> None:
     assert not house.names_a_venue("src/ssmd/venues/alpha_futures/a.py", "# alpha-futures", both)
     assert house.names_a_venue("src/ssmd/venues/alpha/a.py", "# AlphaFutures", both)
     assert house.names_a_venue("src/ssmd/venues/alpha/a.py", "# Beta", both)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import msgspec\nmsgspec.json.decode(envelope.payload, type=dict)",
+        "from json import loads as read\nread(line.envelope.payload.decode())",
+        "from msgspec.json import Decoder\nread = Decoder().decode\nread(bytes(frame.payload))",
+        "class A:\n  def a(self):\n    self._r = json.loads\n    self._r(self.frame.payload)",
+        "text = frame.payload.decode()\nbody = json.loads(text)",
+        "from ssmd.model import fields\nfields.decode(envelope.payload)",
+        "from x import decode_connection\ndecode_connection(envelope.payload)",
+    ],
+)
+def test_a_payload_read_by_another_name_is_found(text: str) -> None:
+    """Who parses a frame beside the venue's folder does not see what the venue changes next."""
+    assert house.parses_a_payload("src/ssmd/bus/a.py", text)
+    assert not house.parses_a_payload("src/ssmd/venues/a/rows.py", text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "text = envelope.payload.decode(errors='replace')",
+        "rows = venue.rows(envelope)",
+        "from ssmd.model.records import decode_ledger\nrecord = decode_ledger(envelope.payload)",
+        "from ssmd.model import records\nrecords.decode_connection(line.envelope.payload)",
+        "import msgspec\nmsgspec.json.decode(path.read_bytes())",
+    ],
+)
+def test_what_is_ours_may_be_read(text: str) -> None:
+    """Our own records, bytes as text, and files are no frames of a venue."""
+    assert not house.parses_a_payload("src/ssmd/bus/a.py", text)
+
+
+def test_every_exception_of_ours_is_needed() -> None:
+    """An exception nobody uses any more is a hole."""
+    tree = below(*SOURCE)
+    for each in house.OF_OURS:
+        rest = house.OF_OURS - {each}
+        assert any(house.parses_a_payload(p, t, rest) for p, t in tree.items()), each
 
 
 def test_rooms_arrows_and_architecture_agree() -> None:

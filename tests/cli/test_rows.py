@@ -84,7 +84,7 @@ def test_talk_about_the_connection_has_no_rows(tmp_path: Path) -> None:
 
 def test_a_feed_nobody_knows_is_refused_with_what_to_do(tmp_path: Path) -> None:
     """Which venue's rules hold must not be guessed."""
-    with pytest.raises(ConfigError, match="'mine'.*--feed"):
+    with pytest.raises(ConfigError, match=r"'mine'.*--feed"):
         read(tmp_path, envelope("trade", {}, feed="mine"))
 
 

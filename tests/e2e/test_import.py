@@ -6,7 +6,6 @@ import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,8 @@ from ssmd.model.frame import Now
 from ssmd.model.simulated import SimulationOptions
 from ssmd.model.timestamp import SECOND_NS
 from tests.e2e.acts import FEED
-from tests.e2e.command import last, ssmd
+from tests.e2e.command import ssmd
+from tests.e2e.kept import is_kept_whole, raws
 from tests.shared import shared
 
 pytestmark = pytest.mark.e2e
@@ -29,12 +29,6 @@ START = 1_785_600_000 * SECOND_NS
 STEP_NS = 20 * SECOND_NS
 FRAMES = 200
 """Over an hour: several segments."""
-CAPTURES = {
-    "data/kraken/capture-v2-book10-btc-eth-20260802.jsonl.gz": {"book"},
-    "data/kraken/capture-v1-ticker-20210417.jsonl.gz": {"_unread", "_control"},
-    "data/kraken/capture-v1-trade-20210417.jsonl.gz": {"_unread", "_control"},
-}
-"""Recordings, and the types their frames may have; nobody here reads the venue's first version."""
 
 
 def talk(count: int) -> list[str]:
@@ -84,67 +78,6 @@ def imported(capture: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def raws(capture: Path) -> list[bytes]:
-    """The frames of a capture, in order."""
-    with gzip.open(capture, "rt", encoding="utf-8") as lines:
-        return [json.loads(line)["raw"].encode() for line in lines]
-
-
-def archived(root: Path) -> list[bytes]:
-    """The frames of an archive in the order they came, split ones joined."""
-    frames: dict[tuple[str, int], dict[int, bytes]] = {}
-    for line in reader.read(root):
-        envelope = line.envelope
-        if envelope.ordinal is not None:
-            pieces = frames.setdefault((envelope.connection, envelope.ordinal), {})
-            assert envelope.part not in pieces
-            pieces[envelope.part] = envelope.payload
-    return [
-        pieces[0] if len(pieces) == 1 else b"[" + b",".join(p for _, p in sorted(pieces.items())) + b"]"
-        for _, pieces in sorted(frames.items())
-    ]  # fmt: skip
-
-
-def files(root: Path) -> dict[str, bytes]:
-    """Every file of an archive that is no lock."""
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and ".run" not in path.parts
-    }
-
-
-def is_kept_whole(capture: Path, root: Path, types: set[str]) -> dict[str, Any]:
-    """Import a capture, twice, and look at everything that was promised."""
-    answer = ssmd("import", capture, "--feed", FEED, "--dir", root, "--json")
-    assert answer.returncode == 0, answer
-    result: dict[str, Any] = last(answer)
-    expected = raws(capture)
-    log.info("%s: %s", capture.name, {k: v for k, v in result.items() if k != "gaps"})
-    assert archived(root) == expected
-    assert result["frames"] == len(expected)
-    assert sum(result["by_type"].values()) == result["envelopes"]
-    assert types <= set(result["by_type"])
-    assert result["unread"] == result["by_type"].get("_unread", 0)
-    before = files(root)
-    again = ssmd("import", capture, "--feed", FEED, "--dir", root, "--json")
-    assert again.returncode == 0
-    assert last(again) == {**result, "added": 0}
-    assert files(root) == before
-    report = last(ssmd("verify", root, "--json"))
-    assert report["ok"] is True
-    assert report["frames"] == len(expected)
-    return result
-
-
-@pytest.mark.parametrize("name", CAPTURES, ids=lambda name: name.partition("-")[2])
-def test_recorded_frames_are_kept_byte_for_byte(name: str, tmp_path: Path) -> None:
-    """The main job, on what the venue really said."""
-    result = is_kept_whole(shared(name), tmp_path / "archive", set())
-    assert set(result["by_type"]) & CAPTURES[name]
-    assert result["gaps"] == []
-
-
 def test_every_checksum_of_the_recording_holds(tmp_path: Path) -> None:
     """A session that reads books otherwise than the venue would cry gap; one changed level, and it does."""
     path = shared("data/kraken/capture-v2-book10-btc-eth-20260802.jsonl.gz")
@@ -153,7 +86,7 @@ def test_every_checksum_of_the_recording_holds(tmp_path: Path) -> None:
     body = json.loads(frames[at])
     checksum = body["data"][0]["checksum"]
     frames[at] = frames[at].replace(str(checksum), str(checksum ^ 1))
-    result = is_kept_whole(write(tmp_path / "spoilt.jsonl.gz", frames), tmp_path / "archive", set())
+    result = is_kept_whole(write(tmp_path / "spoilt.jsonl.gz", frames), tmp_path / "archive", FEED)
     assert [(gap["kind"], gap["symbols"]) for gap in result["gaps"]] == [
         ("checksum", [body["data"][0]["symbol"]])
     ]
@@ -162,7 +95,8 @@ def test_every_checksum_of_the_recording_holds(tmp_path: Path) -> None:
 
 def test_a_capture_of_our_own_is_kept_byte_for_byte(capture: Path, tmp_path: Path) -> None:
     """The same without the recordings, which not every machine has."""
-    result = is_kept_whole(capture, tmp_path / "archive", {"book", "trade", "_control"})
+    result = is_kept_whole(capture, tmp_path / "archive", FEED)
+    assert set(result["by_type"]) == {"book", "trade", "_control"}
     assert result["unread"] == 0
     assert result["gaps"] == []
     assert result["connections"] == 1
@@ -175,7 +109,7 @@ def test_a_lost_frame_of_a_capture_is_a_gap_and_no_failure(capture: Path, tmp_pa
     lost = updates[len(updates) // 2]
     symbol = json.loads(frames[lost])["data"][0]["symbol"]
     path = write(tmp_path / "holed.jsonl.gz", [*frames[:lost], *frames[lost + 1 :]])
-    result = is_kept_whole(path, tmp_path / "archive", {"book"})
+    result = is_kept_whole(path, tmp_path / "archive", FEED)
     assert [gap["symbols"] for gap in result["gaps"]] == [[symbol]]
     assert result["gaps"][0]["ordinal"] >= lost
 

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
@@ -56,6 +57,23 @@ def live(feed: Path, root: Path, count: int) -> list[dict[str, object]]:
     return [json.loads(line) for line in answer.stdout.splitlines()]
 
 
+def live_rows(root: Path, count: int) -> list[dict[str, object]]:
+    """Live rows of the books of whatever records there."""
+    answer = ssmd("tail", "--dir", root, "--type", "book", "--count", str(count), "--rows")
+    assert answer.returncode == 0, answer
+    rows: list[dict[str, object]] = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert len(rows) == count
+    return rows
+
+
+def are_typed_rows(rows: list[dict[str, object]]) -> None:
+    """Levels of books, each with where it came from; no number lost a digit on the way."""
+    assert {(row["table"], row["feed"]) for row in rows} == {("book", FEED)}
+    assert all(isinstance(row["price"], str) and Decimal(row["price"]) > 0 for row in rows)
+    assert all(row["connection"] and row["ts_recv"] for row in rows)
+    assert all(isinstance(row["ordinal"], int) and row["part"] == 0 for row in rows)
+
+
 def stopped_words(up: Command) -> str:
     """What it said at the end; the command to go on is in it."""
     return up.out[up.out.index("Stopped.") :]
@@ -95,6 +113,8 @@ async def test_a_machine_records_survives_a_crash_stops_and_resumes(tmp_path: Pa
             assert len(messages) == 5
             assert {message["type"] for message in messages} == {"book"}
             assert all(json.loads(str(message["text"]))["data"] for message in messages)
+
+            are_typed_rows(live_rows(root, 7))
 
             before = connector_pid(root)
             psutil.Process(before).kill()

@@ -11,6 +11,7 @@ from ssmd.model.errors import ConfigError
 
 CLOSED, OPEN = "kalshi", "kraken"
 FIELDS = ("api_key", "private_key")
+ID, PRIVATE = "KALSHI_API_KEY", "KALSHI_PRIVATE_KEY"
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,11 @@ def found(environ: dict[str, str], keys: EnvironmentConfig | None = None) -> dic
     return dict(account_secrets(feed, keys or environment(), environ=environ))
 
 
+def id_of(environ: dict[str, str], keys: EnvironmentConfig) -> str:
+    """Which account is used."""
+    return found(environ, keys)[FIELDS[0]]
+
+
 def refusal(environ: dict[str, str], keys: EnvironmentConfig | None = None) -> str:
     """Why it does not open."""
     with pytest.raises(ConfigError) as caught:
@@ -52,10 +58,7 @@ def refusal(environ: dict[str, str], keys: EnvironmentConfig | None = None) -> s
 def test_the_variables_have_the_names_of_the_venue() -> None:
     """Written in the README and in every refusal: they must be what is looked for."""
     venue = registry.venue(registry.load_feed(CLOSED))
-    assert variables_of(venue) == {
-        "api_key": "KALSHI_API_KEY",
-        "private_key": "KALSHI_PRIVATE_KEY",
-    }
+    assert variables_of(venue) == dict(zip(FIELDS, (ID, PRIVATE), strict=True))
     assert variables_of(registry.venue(registry.load_feed(OPEN))) == {}
 
 
@@ -67,70 +70,76 @@ def test_an_open_venue_asks_for_nothing() -> None:
 
 def test_variables_alone_are_enough(pem: str) -> None:
     """The quickest way: two variables and no file at all."""
-    environ = {"KALSHI_API_KEY": "an-id", "KALSHI_PRIVATE_KEY": pem}
-    assert found(environ) == {"api_key": "an-id", "private_key": pem.strip()}
+    environ = {ID: "an-id", PRIVATE: pem}
+    assert found(environ) == dict(zip(FIELDS, ("an-id", pem.strip()), strict=True))
 
 
 def test_keys_come_first_and_variables_fill_what_they_leave(pem: str) -> None:
     """What was configured wins over what a shell happens to hold; half a key is completed."""
     environ = {
         "K": "configured",
-        "KALSHI_API_KEY": "of-the-shell",
-        "KALSHI_PRIVATE_KEY": pem,
+        ID: "of-the-shell",
+        PRIVATE: pem,
     }
     half = environment(kalshi=key("K", fields=("api_key",)))
-    assert found(environ, half) == {"api_key": "configured", "private_key": pem.strip()}
+    assert found(environ, half) == dict(zip(FIELDS, ("configured", pem.strip()), strict=True))
 
 
 def test_a_key_by_any_other_name_serves_every_feed(pem: str) -> None:
     """A key named for no feed is for whoever can use it."""
-    assert found({"K": "an-id", "P": pem}, environment(main=key("K", "P")))["api_key"] == "an-id"
+    assert id_of({"K": "an-id", "P": pem}, environment(main=key("K", "P"))) == "an-id"
 
 
 def test_keys_named_for_other_feeds_are_not_used_and_clash_with_nothing(pem: str) -> None:
     """Two venues may both call their fields `api_key`: each feed has its own."""
-    environ = {"K": "of-another", "P": pem, "KALSHI_API_KEY": "ours", "KALSHI_PRIVATE_KEY": pem}
+    environ = {"K": "of-another", "P": pem, ID: "ours", PRIVATE: pem}
     others = {"polymarket": key("K", "P"), "kraken_futures": key("K", "P")}
-    assert found(environ, environment(**others))["api_key"] == "ours"
-    own = environment(**others, kalshi=key("KALSHI_API_KEY", "P"))
-    assert found(environ, own)["api_key"] == "ours"
+    assert id_of(environ, environment(**others)) == "ours"
+    own = environment(**others, kalshi=key(ID, "P"))
+    assert id_of(environ, own) == "ours"
     said = refusal({"K": "of-another", "P": pem}, environment(**others))
-    assert "KALSHI_API_KEY" in said
+    assert ID in said
     assert "Two keys" not in said
     # Nor need the others' be there at all.
     del environ["K"]
-    assert found(environ, environment(**others))["api_key"] == "ours"
+    assert id_of(environ, environment(**others)) == "ours"
 
 
 def test_two_keys_for_the_same_feed_are_refused(pem: str) -> None:
     """Which of them opens the door must not depend on their order."""
-    both = environment(kalshi=key("K", "P"), main=key("K", "P"))
+    both = environment(first=key("K", "P"), main=key("K", "P"))
     assert "Two keys" in refusal({"K": "an-id", "P": pem}, both)
+
+
+def test_a_key_of_the_feed_s_own_name_is_used_alone(pem: str) -> None:
+    """Other keys may be for feeds that only their owner knows."""
+    keys = environment(kalshi=key("K", "P"), mine=key("X", "Y"))
+    assert id_of({"K": "an-id", "P": pem, "X": "other", "Y": pem}, keys) == "an-id"
 
 
 def test_a_key_that_is_not_required_may_be_missing(pem: str) -> None:
     """One configuration for machines with files and machines with variables."""
     keys = environment(kalshi=key("K", "P", required=False))
-    environ = {"KALSHI_API_KEY": "an-id", "KALSHI_PRIVATE_KEY": pem}
-    assert found(environ, keys)["api_key"] == "an-id"
+    environ = {ID: "an-id", PRIVATE: pem}
+    assert id_of(environ, keys) == "an-id"
 
 
-@pytest.mark.parametrize("blank", [{}, {"KALSHI_API_KEY": " \n"}])
+@pytest.mark.parametrize("blank", [{}, {ID: " \n"}])
 def test_what_is_missing_is_named_with_where_to_get_it(blank: dict[str, str], pem: str) -> None:
     """Somebody who never heard of the venue's keys reads what to do; nothing else is named."""
     said = refusal(blank)
-    for word in ("Kalshi", "KALSHI_API_KEY", "KALSHI_PRIVATE_KEY", "Remedy", "mode 0600"):
+    for word in ("Kalshi", ID, PRIVATE, "Remedy", "mode 0600"):
         assert word in said
-    half = refusal({**blank, "KALSHI_PRIVATE_KEY": pem})
+    half = refusal({**blank, PRIVATE: pem})
     missing, _, _ = half.partition("Remedy")
-    assert "KALSHI_API_KEY" in missing
-    assert "KALSHI_PRIVATE_KEY" not in missing
+    assert ID in missing
+    assert PRIVATE not in missing
 
 
 def test_a_bad_credential_is_refused_without_being_quoted(pem: str) -> None:
     """The sentence goes to logs and issue trackers."""
     broken = pem.replace("\n", "")[:200]
-    said = refusal({"KALSHI_API_KEY": "an-id-of-ours", "KALSHI_PRIVATE_KEY": broken})
+    said = refusal({ID: "an-id-of-ours", PRIVATE: broken})
     assert "not acceptable" in said
     assert "`private_key`" in said
     assert "an-id-of-ours" not in said
@@ -139,7 +148,7 @@ def test_a_bad_credential_is_refused_without_being_quoted(pem: str) -> None:
 
 def test_printing_credentials_shows_their_names_only(pem: str) -> None:
     """A debugger, a traceback or a careless log line must not give them away."""
-    environ = {"KALSHI_API_KEY": "an-id-of-ours", "KALSHI_PRIVATE_KEY": pem}
+    environ = {ID: "an-id-of-ours", PRIVATE: pem}
     secrets = account_secrets(registry.load_feed(CLOSED), environment(), environ=environ)
     for shown in (repr(secrets), str(secrets), f"{secrets}", f"{[secrets]!r}"):
         assert "api_key" in shown

@@ -1,7 +1,8 @@
 """`ssmd status`: is it recording? In one screen, from the services' own metrics."""
 
 import asyncio
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -30,9 +31,10 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
         planned: Shards planned.
         requested: Subscriptions wanted.
         acknowledged: Subscriptions the venue confirmed on living connections.
-        receiving: Symbols that sent data on their present connection.
+        receiving: Of these, how many belong to a symbol that sent data on its connection.
         refused: Subscriptions the venue refused.
         overflow: Wanted subscriptions that no connection may carry.
+        waiting: Wanted subscriptions the venue has not answered yet.
         listed: Instruments the venue listed in the last round of discovery; None when the feed
             names its symbols itself.
         kept: How many of them passed all filters.
@@ -55,6 +57,7 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
     receiving: int
     refused: int
     overflow: int
+    waiting: int
     listed: int | None
     kept: int | None
     excluded: Mapping[str, int]
@@ -145,16 +148,21 @@ def _feed(feed: str, service: str, samples: Samples, reasons: list[str]) -> Feed
 
     discovers = samples.total(f"{_CONNECTOR}discovery_rounds_total", feed=feed) > 0
     excluded = samples.by("reason", f"{_CONNECTOR}universe_excluded", feed=feed)
+    requested = count(f"{_CONNECTOR}markets_requested")
+    acknowledged = count(f"{_CONNECTOR}markets_subscribed")
+    refused = count(f"{_CONNECTOR}markets_refused")
+    overflow = count(f"{_CONNECTOR}markets_overflow")
     return FeedStatus(
         feed=feed,
         service=service,
         shards=count(f"{_CONNECTOR}websocket_connected"),
         planned=count(f"{_CONNECTOR}shards_total"),
-        requested=count(f"{_CONNECTOR}markets_requested"),
-        acknowledged=count(f"{_CONNECTOR}markets_subscribed"),
+        requested=requested,
+        acknowledged=acknowledged,
         receiving=count(f"{_CONNECTOR}markets_receiving"),
-        refused=count(f"{_CONNECTOR}markets_refused"),
-        overflow=count(f"{_CONNECTOR}markets_overflow"),
+        refused=refused,
+        overflow=overflow,
+        waiting=max(0, requested - acknowledged - refused - overflow),
         listed=count(f"{_CONNECTOR}universe_listed") if discovers else None,
         kept=count(f"{_CONNECTOR}universe_kept") if discovers else None,
         excluded={name: int(number) for name, number in excluded.items() if number},
@@ -169,26 +177,53 @@ def _feed(feed: str, service: str, samples: Samples, reasons: list[str]) -> Feed
 
 
 def _show(output: Output, found: Status) -> None:
-    """The screen."""
+    """The screen: narrow enough for 80 columns, with four feeds no longer than 24 lines."""
+    start = f"Start it with: ssmd up --dir {shlex.quote(found.directory)}"
     if not found.feeds and not found.down:
-        output.lines(f"Nothing is being recorded in {found.directory}. Start it with `ssmd up`.")
+        output.lines(f"Nothing is being recorded in {found.directory}. {start}")
         return
+    if found.feeds:
+        _show_feeds(output, found)
+    for each in found.feeds:
+        output.lines(*(f"{each.feed}: {sentence}" for sentence in _sentences(each)))
+    output.lines(*(f"archiver: {reason}" for reason in found.archiver))
+    output.lines(*(f"DOWN: {name} does not answer.{_log(found, name)}" for name in found.down))
+    if not found.feeds:
+        output.lines(f"Nothing is being recorded in {found.directory} any more. {start}")
+    output.lines("OK" if found.ok else "NOT OK")
+
+
+def _log(found: Status, name: str) -> str:
+    """Where a service of `ssmd up` wrote why it ended."""
+    path = layout.run_folder(Path(found.directory)) / "logs" / f"{name}.log"
+    return f" Its log: {path}" if path.exists() else ""
+
+
+def _show_feeds(output: Output, found: Status) -> None:
+    """Two tables, a line a feed."""
     output.table(
-        found.directory,
-        (
-            "feed", "shards", "wanted", "acked", "receiving", "refused", "overflow", "suspects",
-            "idle s", "frames", "lag", "gaps", "lost",
-        ),
+        f"{found.directory}: subscriptions",
+        ("feed", "wanted", "acked", "receiving", "refused", "overflow", "suspects"),
         (
             (
                 each.feed,
-                f"{each.shards}/{each.planned}",
                 str(each.requested),
                 str(each.acknowledged),
                 str(each.receiving),
                 str(each.refused),
                 str(each.overflow),
                 str(each.suspects),
+            )
+            for each in found.feeds
+        ),
+    )
+    output.table(
+        "traffic since each connector started",
+        ("feed", "shards", "idle s", "frames", "to archive", "gaps", "lost"),
+        (
+            (
+                each.feed,
+                f"{each.shards}/{each.planned}",
                 f"{each.idle_s:.1f}",
                 str(each.frames),
                 str(each.lag),
@@ -197,15 +232,17 @@ def _show(output: Output, found: Status) -> None:
             )
             for each in found.feeds
         ),
-    )  # fmt: skip
-    for each in found.feeds:
-        if each.listed is not None:
-            kept_out = ", ".join(f"{name} {n}" for name, n in sorted(each.excluded.items()))
-            output.lines(
-                f"{each.feed}: {each.kept} of {each.listed} listed instruments wanted"
-                + (f"; kept out by {kept_out}." if kept_out else ".")
-            )
-        output.lines(*(f"{each.feed}: {reason}" for reason in each.reasons))
-    output.lines(*(f"archiver: {reason}" for reason in found.archiver))
-    output.lines(*(f"DOWN: {name} does not answer." for name in found.down))
-    output.lines("OK" if found.ok else "NOT OK")
+    )
+
+
+def _sentences(feed: FeedStatus) -> Iterator[str]:
+    """What the figures of a feed do not say by themselves."""
+    if feed.listed is not None:
+        kept_out = ", ".join(f"{name} {number}" for name, number in sorted(feed.excluded.items()))
+        yield (
+            f"{feed.kept} of {feed.listed} listed instruments pass the filters"
+            + (f"; kept out by {kept_out}." if kept_out else ".")
+        )
+    if feed.waiting:
+        yield f"{feed.waiting} of {feed.requested} subscriptions wait for the venue's answer."
+    yield from feed.reasons

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from ssmd.bus import reader
 from ssmd.bus.settings import BusSettings, from_env
 from ssmd.cli.options import FeedType, directory_option
 from ssmd.cli.output import examples
+from ssmd.cli.rows import Rows
 from ssmd.cli.single import owner_of
 from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
@@ -31,6 +33,7 @@ _AHEAD: Final = 1000
     epilog=examples(
         ("ssmd tail", "what `ssmd up` records, as it comes"),
         ("ssmd tail --type trade --count 10 --json", "ten trades, a line each"),
+        ("ssmd tail --type trade --rows", "trades as typed rows: prices, sizes, sides"),
         (f"NATS_URL=nats://10.0.0.5 ssmd tail --feed {registry.names()[0]} --environment prod", ""),
     )
 )
@@ -38,8 +41,14 @@ _AHEAD: Final = 1000
 @click.option("--type", "kind", default="*", help="Only this message type.")
 @click.option("--symbol", help="Only this symbol, as the venue writes it.")
 @click.option("--environment", default="local", show_default=True, help="With --feed and NATS_URL.")
-@click.option("--count", type=click.IntRange(1), help="Stop after so many.")
+@click.option("--count", type=click.IntRange(1), help="Stop after so many lines.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option(
+    "--rows",
+    "as_rows",
+    is_flag=True,
+    help="Typed rows instead of messages, one JSON object a line; exact numbers are text.",
+)
 @directory_option
 def tail(
     *,
@@ -50,13 +59,15 @@ def tail(
     count: int | None,
     directory: Path,
     as_json: bool,
+    as_rows: bool,
 ) -> None:
     """Show live messages until Ctrl-C, from the bus of `ssmd up` or of NATS_URL."""
     settings, streams = _streams(directory, feed, environment)
     token = "*" if symbol is None else subject.token(symbol)
     wanted = {stream: f"{prefix}.json.{kind}.{token}" for stream, prefix in streams.items()}
+    show = Rows(directory, feed).lines if as_rows else _json if as_json else _line
     try:
-        loop.run(_follow(settings, wanted, count, as_json=as_json))
+        loop.run(_follow(settings, wanted, count, show))
     except* SsmdError as group:
         first = group.exceptions[0]
         raise first from None
@@ -85,7 +96,10 @@ def _streams(
 
 
 async def _follow(
-    settings: BusSettings, wanted: Mapping[str, str], count: int | None, *, as_json: bool
+    settings: BusSettings,
+    wanted: Mapping[str, str],
+    count: int | None,
+    show: Callable[[Envelope], Iterable[str]],
 ) -> None:
     """Print from all streams at once, each message as it comes."""
     found: asyncio.Queue[Envelope] = asyncio.Queue(_AHEAD)
@@ -96,24 +110,24 @@ async def _follow(
 
     async with asyncio.TaskGroup() as group:
         listeners = [group.create_task(listen(*item)) for item in wanted.items()]
-        seen = 0
-        while count is None or seen < count:
-            envelope = await found.get()
-            click.echo(_json(envelope) if as_json else _line(envelope))
-            seen += 1
+        left = count
+        while left != 0:
+            for line in islice(show(await found.get()), left):
+                click.echo(line)
+                left = None if left is None else left - 1
         for each in listeners:
             each.cancel()
 
 
-def _line(envelope: Envelope) -> str:
+def _line(envelope: Envelope) -> Iterator[str]:
     when = format_rfc3339(envelope.ts_recv) if envelope.ts_recv is not None else "?"
     number = envelope.ordinal if envelope.record is None else f"r{envelope.record}"
     text = envelope.payload.decode(errors="replace").rstrip()
-    return f"{when} {envelope.type} {','.join(envelope.symbols) or '-'} #{number} {text}"
+    yield f"{when} {envelope.type} {','.join(envelope.symbols) or '-'} #{number} {text}"
 
 
-def _json(envelope: Envelope) -> str:
-    return json.dumps(
+def _json(envelope: Envelope) -> Iterator[str]:
+    yield json.dumps(
         {
             "ts_recv": envelope.ts_recv,
             "type": envelope.type,

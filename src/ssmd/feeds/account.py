@@ -20,7 +20,8 @@ def account_secrets(
     """The credentials a feed's connections are opened with, checked; empty when none are needed.
 
     Keys of the environment come first; a field they do not give is looked for in the variable
-    `{VENUE}_{FIELD}`. A key that has the name of a feed is for that feed alone.
+    `{VENUE}_{FIELD}`. A key that has the name of a shipped feed is for that feed alone; a feed
+    with a key of its own name, shipped or not, uses that one alone.
 
     Args:
         feed: What is to be recorded.
@@ -32,7 +33,8 @@ def account_secrets(
     """
     venue = registry.venue(feed)
     account = venue.account
-    strangers = set(registry.names()) - {feed.name}
+    own = feed.name in environment.keys
+    strangers = set(environment.keys if own else registry.names()) - {feed.name}
     found: dict[str, str] = dict(environment.secrets(environ=environ, without=strangers))
     if account is None:
         return Secrets(found)
