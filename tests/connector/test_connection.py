@@ -5,7 +5,7 @@ from pathlib import Path
 import structlog.testing
 
 from ssmd.model.envelope import CONNECTION, CONTROL, LEDGER, SENT, UNREAD
-from ssmd.model.event import Data, Event, Gap, Refused, Send, Subscribed
+from ssmd.model.event import Control, Data, Event, Gap, Refused, Send, Subscribed
 from ssmd.model.frame import Frame, Opcode
 from ssmd.model.records import Lost, decode_ledger
 from ssmd.model.subscription import Subscription
@@ -183,3 +183,26 @@ async def test_a_frame_the_library_cannot_read_has_a_number_and_is_declared(
     ledger = [decode_ledger(e.payload) for e in s.kept() if e.type == LEDGER]
     assert Lost(ordinals=((1, 1),), reason="protocol") in ledger
     assert (closed.reason, closed.last_ordinal) == ("protocol", 1)
+
+
+async def test_only_what_is_wanted_is_counted_by_symbol(tmp_path: Path) -> None:
+    """A channel about all symbols names the whole exchange: its names must not pile up."""
+
+    class Crowd(Talk):
+        def __init__(self) -> None:
+            super().__init__()
+            self.number = 0
+
+        def receive(self, frame: Frame) -> list[Event]:
+            if frame.opcode.is_control:
+                return [Control("close")]
+            self.number += 1
+            return [Data("trade", (SUB.symbol or "", f"stranger {self.number}"))]
+
+    async with stage(tmp_path, speaking(*[b"{}"] * 50), Crowd) as s:
+        await s.frames(50)
+        await s.until(lambda: s.shard.is_connected)
+        live = s.shard.current
+        assert live is not None
+        assert live.connection.counts == {("trade", SUB.symbol): 50, ("trade", ""): 50}
+        assert live.connection.data == 50

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ssmd.connector.liveness import Liveness, Statement
+from ssmd.connector.inquiry import Statement
+from ssmd.connector.liveness import Liveness
 from ssmd.connector.settings import Tuning
 from ssmd.connector.telemetry import Telemetry
 from ssmd.model.errors import Unavailable
@@ -16,6 +17,7 @@ from ssmd.model.records import Judged
 from ssmd.model.rest import Request, Witness
 from ssmd.model.subscription import Subscription
 from ssmd.model.venue import Venue
+from ssmd.runtime import metrics
 from ssmd.runtime.tasks import Stop, Tasks
 from ssmd.sim.manual_clock import ManualClock
 from tests.connector.parts import Talk, a_venue
@@ -27,6 +29,7 @@ class Holder:
     """A shard with a connection of which only the counters live."""
 
     def __init__(self, connection: str = "feed-0-1") -> None:
+        self.index = 0
         self.wanted = frozenset(Subscription("trade", name) for name in NAMES)
         self.is_connected = True
         self.judged: list[Judged] = []
@@ -35,7 +38,8 @@ class Holder:
         self.current: Any = SimpleNamespace(
             connection=SimpleNamespace(
                 id=connection,
-                counts=dict.fromkeys(NAMES, 0),
+                counts={("trade", name): 0 for name in NAMES},
+                data=0,
                 session=SimpleNamespace(acknowledged=self.wanted),
                 judge=self.judged.append,
                 renew=self.renewed.append,
@@ -47,7 +51,8 @@ class Holder:
 
     def speak(self, *names: str) -> None:
         for name in names:
-            self.current.connection.counts[name] += 1
+            self.current.connection.counts["trade", name] += 1
+            self.current.connection.data += 1
 
 
 class Stand:
@@ -243,3 +248,107 @@ async def test_a_lost_connection_is_no_silence() -> None:
         s.frozen = {"A"}
         await s.live(600)
     assert s.asked == []
+
+
+class TwoChannels(Holder):
+    """Each instrument has a book and trades."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted = frozenset(
+            Subscription(channel, name) for name in NAMES for channel in ("trade", "book")
+        )
+        connection = self.current.connection
+        connection.session.acknowledged = self.wanted
+        connection.counts |= {("book", name): 0 for name in NAMES}
+
+    def speak(self, *names: str) -> None:
+        super().speak(*names)
+        for name in NAMES:
+            self.current.connection.counts["book", name] += 1
+            self.current.connection.data += 1
+
+
+async def test_a_frozen_channel_is_found_beside_a_living_one() -> None:
+    """The likely form of a forgotten subscription: only that channel is asked for again."""
+    stand = Stand()
+    stand.shard = TwoChannels()
+    venue = msgspec.structs.replace(stand.liveness._venue, channels=frozenset({"trade", "book"}))
+    stand.liveness = stand.watcher(venue)
+    async with watching(stand) as s:
+        s.frozen = {"A"}
+        await s.until_judged()
+        assert s.asked[0] == ("A", frozenset({"trade"}))
+        assert s.shard.renewed == [frozenset({Subscription("trade", "A")})]
+
+
+async def test_a_connection_without_any_data_is_replaced() -> None:
+    """Its keepalives are answered and nobody is left to compare with."""
+    async with watching(Stand()) as s:
+        s.frozen = set(NAMES)
+        await s.until_judged()
+        (judged,) = s.shard.judged
+        assert (judged.verdict, judged.action) == ("frozen", "reconnect")
+        assert judged.evidence.startswith("no data on the whole connection")
+        assert s.shard.reconnects == 1
+        await s.live(600)
+        assert s.shard.reconnects == 1, "not again for a quarter of an hour"
+        await s.live(3000)
+        assert s.shard.reconnects == 2, "but tried again"
+    assert {each.action for each in s.shard.judged} <= {"reconnect", "none"}
+
+
+async def test_a_market_that_sleeps_as_a_whole_is_left_alone() -> None:
+    """REST stands still as well: quiet."""
+    async with watching(Stand()) as s:
+        s.moves = False
+        s.frozen = set(NAMES)
+        await s.until_judged()
+        while not s.shard.judged:
+            await s.live(10)
+        assert {each.verdict for each in s.shard.judged} == {"quiet"}
+    assert s.shard.reconnects == 0
+
+
+async def test_what_stays_frozen_stays_visible() -> None:
+    """No remedy is left, and a look at the metrics must not say that all is well."""
+    async with watching(Stand()) as s:
+        s.frozen = {"A"}
+        await s.live(600)
+        assert s.shard.reconnects == 1
+        shown = metrics.SUSPECTS.labels("feed", "")
+        assert shown._value.get() == 1
+        s.frozen = set()
+        await s.live(10)
+        assert shown._value.get() == 0
+
+
+async def test_a_channel_about_all_symbols_has_no_witness() -> None:
+    """It is missed like any other, and the ledger says that nobody can tell."""
+    stand = Stand()
+    stand.shard.wanted |= {Subscription("news")}
+    connection = stand.shard.current.connection
+    connection.session.acknowledged = stand.shard.wanted
+    connection.counts["news", ""] = 0
+    venue = msgspec.structs.replace(stand.liveness._venue, channels=frozenset({"trade", "news"}))
+    stand.liveness = stand.watcher(venue)
+    talks = True
+
+    async def live(seconds: int) -> None:
+        for _ in range(seconds):
+            connection.counts["news", ""] += talks
+            connection.data += talks
+            await stand.live(1)
+
+    stop = Stop()
+    async with Tasks(stop, stand.clock) as tasks:
+        tasks.start("liveness", stand.liveness.run, restart=False)
+        await live(600)
+        talks = False
+        for _ in range(200):
+            if stand.shard.judged:
+                break
+            await live(1)
+    (judged,) = stand.shard.judged
+    assert (judged.symbol, judged.verdict, judged.action) == ("", "unknown", "none")
+    assert stand.asked == []

@@ -85,3 +85,30 @@ async def test_a_frozen_instrument_speaks_again(name: str, tmp_path: Path) -> No
 def ledger(root: Path) -> list[Envelope]:
     """What the ledger was told so far."""
     return [line.envelope for line in reader.read(root) if line.envelope.type == LEDGER]
+
+
+async def test_a_connection_without_data_is_replaced_though_it_is_kept_alive(
+    tmp_path: Path,
+) -> None:
+    """Every instrument stands still and keepalives are answered: only REST shows it."""
+    name = "kraken"
+    feed = quick(registry.load_feed(name).with_symbols(("BTC/USD", "ETH/USD", "SOL/USD")))
+    plan = msgspec.structs.replace(machine(tmp_path, feed), connector=QUICK)
+    async with stage(tmp_path, rate=300.0, seed=SEED, machine=plan, feed=feed) as made:
+        await alive(made)
+
+        async def is_known() -> bool:
+            return sum(spoken(tmp_path).values()) > 300
+
+        await until(is_known, "the shard to have a rhythm")
+        for symbol in feed.universe.symbols:
+            made.fault(f"freeze:symbol={symbol}")
+
+        async def is_judged() -> bool:
+            records = [decode_ledger(e.payload) for e in ledger(tmp_path)]
+            return any(isinstance(r, Judged) and r.action == "reconnect" for r in records)
+
+        await until(is_judged, "the shard to be given another connection", patience_s=120)
+        await alive(made)
+        await drained(made)
+        await judged(made, tmp_path, name)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from ssmd.connector.discovery import DiscoveryUniverse
-from ssmd.connector.liveness import Statement
+from ssmd.connector.inquiry import Statement
 from ssmd.connector.rest import RestConnection
 from ssmd.connector.shard import Feed
 from ssmd.connector.spool.spool import Spool

@@ -51,7 +51,9 @@ class Connection:
         refused: What the venue refused on it.
         refusal: Its words when it last refused something; empty when it did not.
         frames: Frames received.
-        counts: Messages by symbol, of what is subscribed.
+        counts: Messages by type and symbol, of the symbols wanted; all others of a type together,
+            under the empty symbol.
+        data: Data messages in all.
     """
 
     def __init__(
@@ -74,7 +76,9 @@ class Connection:
         self._telemetry = telemetry
         self._on_leaving = on_leaving
         self._socket: Socket | None = None
-        self.counts: dict[str, int] = {}
+        self.counts: dict[tuple[str, str], int] = {}
+        self.data = 0
+        self._symbols: frozenset[str] = frozenset()
         self._over = False
         self.opened_mono = self.last_receive = clock.mono()
         self.leaving: str | None = None
@@ -125,6 +129,7 @@ class Connection:
         """State the whole wanted set; the difference is recorded and asked for."""
         added, ended = subscriptions - self.wanted, self.wanted - subscriptions
         self.wanted = subscriptions
+        self._symbols = frozenset(item.symbol for item in subscriptions if item.symbol)
         self.refused &= subscriptions
         for item in sorted(added, key=str):
             self._record(Wanted(channel=item.channel, symbol=item.symbol, reason=reason))
@@ -201,8 +206,9 @@ class Connection:
     @property
     def receiving(self) -> int:
         """How many acknowledged subscriptions have sent data on this connection."""
+        heard = {symbol for _, symbol in self.counts}
         return sum(
-            item.symbol in self.counts if item.symbol else bool(self.counts)
+            item.symbol in heard if item.symbol else bool(heard)
             for item in self.session.acknowledged
         )
 
@@ -236,9 +242,12 @@ class Connection:
 
     def _write(self, frame: Frame, ordinal: int, data: Data, part: int = 0, parts: int = 1) -> None:
         life = self._life
-        counts = self.counts
-        for symbol in data.symbols:
-            counts[symbol] = counts.get(symbol, 0) + 1
+        if data.type[0] != "_":
+            counts, wanted = self.counts, self._symbols
+            self.data += 1
+            for symbol in data.symbols:
+                key = (data.type, symbol if symbol in wanted else "")
+                counts[key] = counts.get(key, 0) + 1
         self._telemetry.count(data.type, len(frame.payload), part, data.ts_event, frame.ts_recv)
         self._spool.write(
             Envelope(
@@ -291,7 +300,9 @@ class Connection:
         elif isinstance(event, Subscribed):
             self.refused.discard(event.subscription)
         elif isinstance(event, Unsubscribed):
-            self.counts.pop(event.subscription.symbol or "", None)
+            gone = event.subscription.symbol
+            for key in [key for key in self.counts if key[1] == gone]:
+                del self.counts[key]
         self._telemetry.event(event)
 
     def _record(self, record: LedgerRecord) -> None:

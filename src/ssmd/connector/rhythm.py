@@ -7,7 +7,7 @@ nothing; an instrument that always pauses for minutes is not missed after one.
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -30,16 +30,20 @@ class RhythmLimits(msgspec.Struct, frozen=True, kw_only=True):
     half_life_s: float = 3600.0
 
 
+Voice = tuple[str, str]
+"""Who speaks: a channel (empty when messages do not tell them apart) and a symbol (empty: all)."""
+
+
 class Suspect(msgspec.Struct, frozen=True):
-    """An instrument that should have spoken.
+    """A voice that should have been heard.
 
     Attributes:
-        symbol: Which.
+        voice: Which.
         silent_s: How long it has said nothing, in seconds.
         missed: How many messages it should have sent, by its peers' rhythm.
     """
 
-    symbol: str
+    voice: Voice
     silent_s: float
     missed: float
 
@@ -74,40 +78,40 @@ class Rhythm:
 
     def __init__(self, limits: RhythmLimits | None = None) -> None:
         self._limits = limits or RhythmLimits()
-        self._pulses: dict[str, _Pulse] = {}
+        self._pulses: dict[Voice, _Pulse] = {}
         self._weight = 0.0
         self._looked: float | None = None
 
     def look(
         self,
-        counts: Mapping[str, int],
+        counts: Mapping[Voice, int],
         mono: float,
         *,
-        away: Collection[str] = (),
+        away: Collection[Voice] = (),
         paused: bool = False,
     ) -> None:
         """Take in the counters.
 
         Args:
-            counts: Messages so far by symbol, of everything that is subscribed now. A counter
-                that went back belongs to a new connection; a symbol that is absent is forgotten.
+            counts: Messages so far by voice, of everything that is subscribed now. A counter
+                that went back belongs to a new connection; a voice that is absent is forgotten.
             mono: Now, monotonic seconds.
-            away: Symbols whose connection is down: their silence is ours.
+            away: Voices whose connection is down: their silence is ours.
             paused: Whether the venue pauses by its calendar: silence then proves nothing.
         """
         passed = 0.0 if self._looked is None else mono - self._looked
         self._looked = mono
         fade = math.exp2(-passed / self._limits.half_life_s)
         self._weight *= fade
-        for symbol in self._pulses.keys() - counts.keys():
-            self._weight -= min(self._weight, self._faded(self._pulses.pop(symbol), mono))
+        for voice in self._pulses.keys() - counts.keys():
+            self._weight -= min(self._weight, self._faded(self._pulses.pop(voice), mono))
         came = self._count(counts, mono)
         total = sum(came.values())
         self._weight += total
-        for symbol, pulse in self._pulses.items():
-            if news := came.get(symbol, 0):
+        for voice, pulse in self._pulses.items():
+            if news := came.get(voice, 0):
                 self._speak(pulse, news, mono)
-            elif paused or symbol in away:
+            elif paused or voice in away:
                 pulse.at = mono
                 pulse.missed = 0.0
             else:
@@ -116,41 +120,41 @@ class Rhythm:
     def suspects(self, mono: float) -> list[Suspect]:
         """Everything silent beyond measure, the most missed first."""
         found = []
-        for symbol, pulse in self._pulses.items():
+        for voice, pulse in self._pulses.items():
             silent = mono - pulse.at
             if self._is_suspect(pulse, silent):
-                found.append(Suspect(symbol, silent, pulse.missed))
+                found.append(Suspect(voice, silent, pulse.missed))
         return sorted(found, key=lambda suspect: -suspect.missed)
 
-    def missed(self, symbol: str) -> float:
+    def missed(self, voice: Voice) -> float:
         """How many messages it missed since its last one."""
-        pulse = self._pulses.get(symbol)
+        pulse = self._pulses.get(voice)
         return 0.0 if pulse is None else pulse.missed
 
-    def excuse(self, symbol: str, mono: float) -> None:
+    def excuse(self, voice: Voice, mono: float) -> None:
         """It was silent for a good reason: such a pause is part of its rhythm from now on."""
-        pulse = self._pulses.get(symbol)
+        pulse = self._pulses.get(voice)
         if pulse is not None:
             pulse.pause = max(pulse.pause, mono - pulse.at)
             pulse.missed = 0.0
 
-    def blame(self, symbol: str, mono: float) -> None:
+    def blame(self, voice: Voice, mono: float) -> None:
         """It was frozen: that silence was not its own, and a new count begins."""
-        pulse = self._pulses.get(symbol)
+        pulse = self._pulses.get(voice)
         if pulse is not None:
             pulse.at = mono
             pulse.missed = 0.0
 
-    def _count(self, counts: Mapping[str, int], mono: float) -> dict[str, int]:
-        """What came since the last look, by symbol."""
-        came: dict[str, int] = {}
-        for symbol, count in counts.items():
-            pulse = self._pulses.get(symbol)
+    def _count(self, counts: Mapping[Voice, int], mono: float) -> dict[Voice, int]:
+        """What came since the last look, by voice."""
+        came: dict[Voice, int] = {}
+        for voice, count in counts.items():
+            pulse = self._pulses.get(voice)
             if pulse is None:
-                self._pulses[symbol] = _Pulse(count, mono)
+                self._pulses[voice] = _Pulse(count, mono)
             elif count != pulse.count:
                 # A new connection counts from 0, and has sent `count` already.
-                came[symbol] = count - pulse.count if count > pulse.count else count
+                came[voice] = count - pulse.count if count > pulse.count else count
                 pulse.count = count
         return came
 
@@ -179,10 +183,40 @@ class Rhythm:
         )
 
 
-def merged(counters: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """The counters of several connections as one: a symbol stands on one, or is counted twice."""
-    found: dict[str, int] = {}
-    for counter in counters:
-        for symbol, count in counter.items():
-            found[symbol] = found.get(symbol, 0) + count
-    return found
+class Flow:
+    """The data of one shard as a whole: it may stop while keepalives go on, and has no peers."""
+
+    def __init__(self, limits: RhythmLimits | None = None) -> None:
+        self._limits = limits or RhythmLimits()
+        self._connection = ""
+        self._count = 0
+        self._heard = 0
+        self._at = 0.0
+        self._pause = 0.0
+
+    def look(self, connection: str, count: int, mono: float, *, paused: bool = False) -> float:
+        """Take in a counter; gives for how long too long nothing came, in seconds; 0 is healthy.
+
+        Args:
+            connection: Whose counter it is: another one begins anew.
+            count: Data messages on it so far.
+            mono: Now, monotonic seconds.
+            paused: Whether silence proves nothing now.
+        """
+        came = count - self._count if connection == self._connection else count
+        begins = connection != self._connection
+        self._connection, self._count = connection, count
+        if came or begins or paused:
+            if came and self._heard and not begins:
+                fade = math.exp2(-(mono - self._at) / (4 * self._limits.half_life_s))
+                self._pause = max(self._pause * fade, mono - self._at)
+            self._heard += came
+            self._at = mono
+            return 0.0
+        silent = mono - self._at
+        bound = max(self._limits.silent_s, self._limits.pauses * self._pause)
+        return silent if self._heard >= self._limits.known and silent >= bound else 0.0
+
+    def excuse(self, mono: float) -> None:
+        """It was quiet for a good reason: such a pause is part of its rhythm from now on."""
+        self._pause = max(self._pause, mono - self._at)

@@ -156,7 +156,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, tag="judged", tag_field=
     """An instrument was silent beyond its rhythm; a witness was asked, if there is one.
 
     Attributes:
-        symbol: Which instrument.
+        symbol: Which instrument; several with commas when a whole connection was asked about,
+            empty for a channel about all of them.
         verdict: What came of it.
         silent_s: How long it had said nothing, in seconds.
         missed: How many messages it should have sent in that time, by its peers' rhythm.
