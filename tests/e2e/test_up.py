@@ -126,7 +126,7 @@ async def test_a_machine_records_survives_a_crash_stops_and_resumes(tmp_path: Pa
             assert len(live(feed, root, 5)) == 5
             log.info("Ctrl-C: ended after %.2f s", await stopped(up))
             words = stopped_words(up)
-        assert re.search(r"Stopped\. \d+ frames received, \d+ envelopes archived", words), words
+        assert re.search(r"Stopped\. \d+ frames received; \d+ envelopes archived", words), words
         resume = re.search(r"Resume: +ssmd (.+)", words)
         assert resume is not None, words
         assert ssmd("verify", root).returncode == 0

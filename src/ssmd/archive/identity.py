@@ -28,6 +28,9 @@ class Identity(msgspec.Struct, frozen=True):
     created_at: int
 
 
+_decoder: Final = msgspec.json.Decoder(Identity)
+
+
 def read(root: Path) -> Identity | None:
     """The id of an archive; None when there is none here.
 
@@ -36,7 +39,7 @@ def read(root: Path) -> Identity | None:
     """
     try:
         content = (root / layout.IDENTITY).read_bytes()
-        return msgspec.json.decode(content, type=Identity)
+        found: Identity = _decoder.decode(content)
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError as error:
@@ -44,6 +47,7 @@ def read(root: Path) -> Identity | None:
         raise Damaged(
             message, remedy="Restore it: the id also ends the names in `writers/`."
         ) from error
+    return found
 
 
 def ensure(root: Path, ts: int) -> Identity:

@@ -1,8 +1,9 @@
 """What a sealed segment holds, and the chain that makes a missing one visible."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -151,9 +152,16 @@ def write_head(root: Path, head: Head) -> None:
     durable.replace(path, msgspec.json.encode(head) + b"\n")
 
 
+# Made once, here: several threads that read their first manifest at the same time would make
+# them side by side, and that has been seen to crash the interpreter.
+_DECODERS: Final[Mapping[type, msgspec.json.Decoder[Any]]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Manifest, Head)
+}
+
+
 def _decode(content: bytes, kind: type[_T], name: str) -> _T:
     try:
-        value = msgspec.json.decode(content, type=kind)
+        value: _T = _DECODERS[kind].decode(content)
         newest = getattr(value, "format", FORMAT)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         message = f"{name} is not what was written: {error}."

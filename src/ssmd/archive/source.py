@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable, Coroutine
 from errno import ENOSPC
 from pathlib import Path
@@ -29,6 +30,8 @@ _TICK_S: Final = 1.0
 _WHOLE_STREAM: Final = ""
 """No filter: an archiver consumes a whole stream."""
 
+_OPENING: Final = threading.Lock()
+"""Several sources begin at once, each in a thread of its own: one archive is read at a time."""
 _T = TypeVar("_T")
 
 
@@ -176,7 +179,8 @@ class SourceArchiver:
             open_segments=rotation.max_open_slots,
             frame_bytes=self._config.frame_bytes,
         )
-        return Archive(self._root, self.source.stream, clock=self._clock, settings=settings)
+        with _OPENING:
+            return Archive(self._root, self.source.stream, clock=self._clock, settings=settings)
 
     def _check_space(self) -> None:
         """Stop while there is still room to finish what is open.

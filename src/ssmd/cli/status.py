@@ -125,7 +125,8 @@ async def look(directory: Path, clock: Clock) -> Status:
             feeds.append(_feed(feed, told.name, samples, reasons))
         elif samples.has("ssmd_archiver_messages_total"):
             archiver += reasons
-    ok = bool(feeds) and not (down or archiver or any(each.reasons for each in feeds))
+    is_recorded = any(each.requested for each in feeds)
+    ok = is_recorded and not (down or archiver or any(each.reasons for each in feeds))
     return Status(
         directory=str(directory),
         ok=ok,
@@ -243,6 +244,8 @@ def _sentences(feed: FeedStatus) -> Iterator[str]:
             f"{feed.kept} of {feed.listed} listed instruments pass the filters"
             + (f"; kept out by {kept_out}." if kept_out else ".")
         )
+    if not feed.requested:
+        yield "nothing is wanted at present: it waits for the universe to fill."
     if feed.waiting:
         yield f"{feed.waiting} of {feed.requested} subscriptions wait for the venue's answer."
     yield from feed.reasons

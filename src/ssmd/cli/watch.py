@@ -57,7 +57,7 @@ async def read(addresses: Mapping[str, str], clock: Clock) -> Reading:
     found: list[Samples] = []
     away: list[str] = []
     complaints: list[str] = []
-    for name, address in addresses.items():
+    for name, address in list(addresses.items()):  # a restart changes them meanwhile
         try:
             found.append(await scrape(address))
             complaints += [f"{name}: {reason}" for reason in await complaints_of(address)]

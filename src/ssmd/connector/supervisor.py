@@ -105,7 +105,7 @@ class Supervisor:
                 latest[index] = live
         self._refusals.look(shares, {index: live.connection for index, live in latest.items()})
         for index, share in shares.items():
-            if not self.shards[index].is_connected:
+            if index in self.shards and not self.shards[index].is_connected:
                 self._telemetry.shard(index).refused(len(self._refusals.refused & share))
 
     @property
@@ -133,9 +133,11 @@ class Supervisor:
     def disconnected(self) -> list[str]:
         """Shards with something to hold and no open connection: which, where to, and why."""
         return [
-            self.shards[shard.index].problem
+            runner.problem
             for shard in self._plan
-            if shard.subscriptions and not self.shards[shard.index].is_connected
+            if shard.subscriptions
+            and (runner := self.shards.get(shard.index)) is not None
+            and not runner.is_connected
         ]
 
     async def reconcile(self) -> None:
