@@ -84,10 +84,8 @@ def error(number: int | None, code: int, words: str = "No", **fields: object) ->
 class Talk:
     """One session with a clock in hand; remembers what was sent and answers on request."""
 
-    def __init__(
-        self, *, passive: bool = False, use_yes_price: bool | None = None, **limits: float
-    ) -> None:
-        options = self.options(passive=passive, use_yes_price=use_yes_price, **limits)
+    def __init__(self, *, passive: bool = False, **limits: float) -> None:
+        options = self.options(passive=passive, **limits)
         self.session = VENUE.session(Shard("kalshi", 0, frozenset()), options)
         self.mono = 1000.0
         self.sent: list[dict[str, object]] = []
@@ -95,12 +93,9 @@ class Talk:
         self.note(self.session.open(self.now()))
 
     @staticmethod
-    def options(
-        *, passive: bool = False, use_yes_price: bool | None = None, **limits: float
-    ) -> SessionOptions:
+    def options(*, passive: bool = False, **limits: float) -> SessionOptions:
         return SessionOptions(
             limits=msgspec.structs.replace(VENUE.limits, **{"sends_per_second": 100.0, **limits}),
-            parameters={} if use_yes_price is None else {"use_yes_price": use_yes_price},
             passive=passive,
         )
 

@@ -156,6 +156,41 @@ def test_a_refusal_of_a_request_is_one_of_all_it_asked_for() -> None:
     assert Talk().receive(b'{"type":"error"}') == [REFUSAL]
 
 
+def test_a_full_subscription_is_not_pressed() -> None:
+    """Code 26: what is in excess waits long, and longer each time."""
+    talk = held(TRADE_A)
+    talk.want(TRADE_A, TRADE_B, TRADE_C)
+    talk.requests()
+    words = "Market limit (code 26)"
+    refused = [Refused(TRADE_B, words), Refused(TRADE_C, words)]
+    assert talk.receive(error(2, 26, "Market limit")) == [REFUSAL, *refused]
+    assert talk.session.ready
+    talk.live(899.0)
+    assert talk.requests() == []
+    talk.live(2.0)
+    assert talk.requests() == [("add_markets", 2, [B, C])]
+    assert talk.receive(error(3, 26, "Market limit")) == [REFUSAL, *refused]
+    talk.live(1799.0)
+    assert talk.requests() == []
+
+
+def test_room_in_a_full_subscription_is_used_at_once() -> None:
+    """The universe goes on: what ends makes way for what begins."""
+    talk = held(BOOK_A, BOOK_B)
+    talk.want(BOOK_B, BOOK_C)
+    assert talk.requests() == [
+        ("add_markets", 1, [C]),
+        ("delete_markets", 1, [A]),
+    ]
+    assert isinstance(talk.receive(error(2, 26, "Market limit"))[1], Refused)
+    assert talk.requests() == []
+    assert talk.receive(ok(3, 1, 1, B)) == [ACK, Unsubscribed(BOOK_A)]
+    assert talk.requests() == [("add_markets", 1, [C])]
+    assert talk.receive(ok(4, 1, 2, B, C)) == [ACK, Subscribed(BOOK_C)]
+    talk.live(2000.0)
+    assert talk.requests() == []
+
+
 def test_an_error_that_says_it_is_so_already_is_a_success() -> None:
     """Code 6 for what begins, code 7 for what ends."""
     talk = Talk()

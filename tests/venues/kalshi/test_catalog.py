@@ -10,6 +10,8 @@ from ssmd.venues.kalshi.catalog import catalog
 from tests.venues.kalshi.asking import asked, body, drive, listed, rejected
 
 SERIES = {"ticker": "KXMADE", "category": "Made", "tags": ["one", "two"]}
+ONE = {"": [[{"event_ticker": "KXMADE-1", "category": "Made"}]]}
+"""An event of the series, as it is asked for without a status."""
 END: dict[str, Any] = {"cursor": ""}
 
 
@@ -35,7 +37,7 @@ class Venue:
         if request.path.startswith("/series"):
             return pages
         query = asked(request)
-        key = request.path.strip("/")
+        key = request.path.split("/")[1]
         found = pages.get(query.get("status", ""), [[]])
         at = int(query.get("cursor", "0"))
         following = str(at + 1) if at + 1 < len(found) else ""
@@ -49,25 +51,32 @@ class Venue:
 
 
 def test_series_are_asked_for_one_by_one_to_their_last_page() -> None:
-    """Unopened ones first: what opens between the two listings is in one of them at least."""
+    """Open ones last: what opens between the listings is in one of them at least."""
     venue = Venue(
-        series_KXMADE={"series": SERIES},
+        series={"series": [SERIES]},
+        events=ONE,
         markets={
             "unopened": [[market("KXMADE-1-A", "initialized")]],
+            "paused": [[market("KXMADE-1-C", "inactive")]],
             "open": [[market("KXMADE-1-A")], [], [market("KXMADE-1-B")]],
         },
     )
     _, pages, _ = drive(catalog(CatalogQuery(series=("KXMADE", "KXMADE"))), venue)
     assert venue.seen == [
-        ("/series/KXMADE", None, None),
+        ("/events", None, None),
+        ("/series", None, None),
         ("/markets", "unopened", None),
+        ("/markets", "paused", None),
         ("/markets", "open", None),
         ("/markets", "open", "1"),
         ("/markets", "open", "2"),
     ]
+    assert asked(venue.requests[0]) == {"series_ticker": "KXMADE", "limit": "1"}
+    assert asked(venue.requests[1]) == {"category": "Made"}
     found = listed(pages)
     assert [(one.symbol, one.status) for one in found] == [
         ("KXMADE-1-A", "pre_open"),
+        ("KXMADE-1-C", "paused"),
         ("KXMADE-1-B", "active"),
     ]
     assert {(one.series, one.category, one.tags) for one in found} == {
@@ -76,11 +85,83 @@ def test_series_are_asked_for_one_by_one_to_their_last_page() -> None:
     assert rejected(pages) == []
 
 
+def test_a_series_that_is_gone_is_a_reject_and_its_neighbours_stand() -> None:
+    """Its own address would be a 404, and no round would ever succeed again."""
+    venue = Venue(series={"series": [SERIES]}, events=ONE, markets={"open": [[market("M-1-A")]]})
+
+    def answers(request: Request) -> object:
+        assert not request.path.startswith("/series/")
+        gone = asked(request).get("series_ticker") == "KXGONE"
+        return END | {"events": [], "markets": []} if gone else venue(request)
+
+    requests, pages, _ = drive(catalog(CatalogQuery(series=("KXGONE", "KXMADE"))), answers)
+    assert [one.symbol for one in listed(pages)] == ["M-1-A"]
+    (reject,) = rejected(pages)
+    assert reject.startswith("series KXGONE: ")
+    assert {asked(one)["series_ticker"] for one in requests if one.path == "/markets"} == {"KXMADE"}
+
+
+def test_a_named_series_that_rests_is_no_reject() -> None:
+    """It has no event just now, and is listed among its category's series all the same."""
+    rests = {"ticker": "KXRESTS", "category": "Made", "tags": None}
+    venue = Venue(series={"series": [SERIES, rests]}, events=ONE, markets={})
+
+    def answers(request: Request) -> object:
+        none = asked(request).get("series_ticker") == "KXRESTS"
+        return END | {"events": []} if none else venue(request)
+
+    _, pages, _ = drive(catalog(CatalogQuery(series=("KXRESTS", "KXMADE"))), answers)
+    assert (listed(pages), rejected(pages)) == ([], [])
+
+
+def test_a_series_of_combinations_can_be_named() -> None:
+    """Its events are listed apart from all others."""
+    venue = Venue(
+        series={"series": None},
+        events_multivariate={"": [[{"event_ticker": "KXMVEMADE-1", "category": "Made"}]]},
+        markets={"open": [[market("KXMVEMADE-1-A")]]},
+    )
+    _, pages, _ = drive(catalog(CatalogQuery(series=("KXMVEMADE",))), venue)
+    assert [(one.symbol, one.category) for one in listed(pages)] == [("KXMVEMADE-1-A", "Made")]
+    assert rejected(pages) == []
+
+
+def test_paused_markets_are_listed_whatever_is_asked_for() -> None:
+    """They come back; events cannot be asked for by that word, so their listing is the venue's."""
+    event = {"event_ticker": "KXMADE-1", "series_ticker": "KXMADE", "category": "Made"}
+    paused = [
+        market("KXMADE-1-P", "inactive"),
+        market("KXASLEEP-1-P", "inactive"),
+        market("KXELSE-1-P", "inactive"),
+        {"status": "inactive"},
+    ]
+    asleep = {"ticker": "KXASLEEP", "category": "Made", "tags": None}
+    venue = Venue(
+        series={"series": [SERIES, asleep]},
+        events={"open": [[event | {"markets": [market("KXMADE-1-A")]}]]},
+        markets={"paused": [paused[:1], paused[1:]], "open": [[market("KXMADE-1-A")]]},
+    )
+    made = {("KXMADE-1-P", "paused", "Made"), ("KXASLEEP-1-P", "paused", "Made")}
+    every = made | {("KXMADE-1-A", "active", "Made"), ("KXELSE-1-P", "paused", None)}
+    for query, expected in (
+        (CatalogQuery(categories=("Made",)), every - {("KXELSE-1-P", "paused", None)}),
+        (CatalogQuery(), every),
+    ):
+        venue.requests.clear()
+        _, pages, _ = drive(catalog(query), venue)
+        assert {(one.symbol, one.status, one.category) for one in listed(pages)} == expected
+        (reject,) = rejected(pages)
+        assert "`ticker` is missing" in reject
+        assert [asked(one) for one in venue.requests if asked(one).get("status") == "paused"] == [
+            {"status": "paused", "mve_filter": "exclude", "limit": "200", **cursor}
+            for cursor in ({}, {"cursor": "1"})
+        ]
+
+
 def test_categories_ask_for_the_markets_of_series_that_have_events_now() -> None:
     """A category has hundreds of series, most of them asleep."""
     venue = Venue(
         series={"series": [SERIES, {"ticker": "KXASLEEP", "category": "Made", "tags": None}]},
-        series_KXOTHER={"series": {"ticker": "KXOTHER", "category": "Made", "tags": None}},
         events={
             "open": [
                 [{"event_ticker": "KXMADE-1", "series_ticker": "KXMADE", "category": "Made"}],
@@ -92,14 +173,16 @@ def test_categories_ask_for_the_markets_of_series_that_have_events_now() -> None
         markets={"open": [[market("KXMADE-1-A")]]},
     )
     requests, pages, _ = drive(catalog(CatalogQuery(categories=("Made",))), venue)
-    assert [
-        asked(request)["series_ticker"] for request in requests if request.path == "/markets"
-    ] == [
+    markets = [asked(request) for request in requests if request.path == "/markets"]
+    assert [query.get("series_ticker") for query in markets] == [
+        None,  # what is paused
         "KXMADE",
         "KXMADE",
         "KXOTHER",
         "KXOTHER",
     ]
+    categories = [asked(request) for request in requests if request.path == "/series"]
+    assert categories == [{"category": "Made"}, {"category": "made"}]
     assert [one.symbol for one in listed(pages)] == ["KXMADE-1-A"]
     (reject,) = rejected(pages)
     assert "event_ticker" in reject
@@ -143,17 +226,19 @@ def test_filters_are_never_combined_into_nothing() -> None:
     """A time beside a status gives no rows and no error: it is left to the feed's filters."""
     venue = Venue(
         series={"series": []},
-        series_KXMADE={"series": SERIES},
-        events={},
+        events=ONE,
         markets={"open": [[market("KXMADE-1-A", close_time="2099-01-01T00:00:00Z")]]},
     )
     soon = CatalogQuery(close_before_ts=1, categories=("Made",))
     drive(catalog(soon), venue)
     _, pages, _ = drive(catalog(CatalogQuery(close_before_ts=1, series=("KXMADE",))), venue)
     allowed = {"series_ticker", "status", "limit", "cursor", "category", "with_nested_markets"}
+    allowed.add("mve_filter")
     assert {name for request in venue.requests for name in asked(request)} <= allowed
     statuses = {asked(request).get("status") for request in venue.requests}
-    assert statuses <= {None, "unopened", "open"}, "words of answers are no words of the filter"
+    assert statuses <= {None, "unopened", "paused", "open"}, (
+        "words of answers are no words of the filter"
+    )
     assert len(listed(pages)) == 1
 
 
@@ -170,7 +255,7 @@ def test_a_page_is_never_larger_than_the_venue_gives(
     size: int | None, path: str, limit: str
 ) -> None:
     """More would be refused, and the round with it."""
-    venue = Venue(series_KXMADE={"series": SERIES}, markets={})
+    venue = Venue(series={"series": [SERIES]}, events=ONE, markets={})
     requests, _, _ = drive(catalog(CatalogQuery(series=("KXMADE",), page_size=size)), venue)
     assert {asked(one)["limit"] for one in requests if one.path == path} == {limit}
 
@@ -196,7 +281,8 @@ def test_one_unreadable_entry_leaves_its_neighbours_alone() -> None:
 def test_an_unknown_status_is_listed_beside_its_reject() -> None:
     """The market stays; somebody is told."""
     venue = Venue(
-        series_KXMADE={"series": SERIES},
+        series={"series": [SERIES]},
+        events=ONE,
         markets={"open": [[market("KXMADE-1-A", "hibernating")]]},
     )
     _, pages, _ = drive(catalog(CatalogQuery(series=("KXMADE",))), venue)
@@ -222,7 +308,8 @@ def test_a_page_that_is_none_fails_the_round(page: object) -> None:
     """A circle, a missing cursor, a missing list: going on, or stopping there, would both lie."""
 
     def answers(request: Request) -> object:
-        return {"series": SERIES} if request.path.startswith("/series") else page
+        told = {"/series": {"series": [SERIES]}, "/events": {"events": ONE[""][0]}}
+        return told.get(request.path, page)
 
     with pytest.raises(ValueError, match=r"/markets"):
         drive(catalog(CatalogQuery(series=("KXMADE",))), answers)
@@ -232,8 +319,8 @@ def test_a_page_that_is_none_fails_the_round(page: object) -> None:
 @pytest.mark.parametrize("query", [CatalogQuery(), CatalogQuery(series=("KXMADE",))])
 def test_a_series_that_is_none_fails_the_round(said: object, query: CatalogQuery) -> None:
     """Without categories every filter by category would exclude everything."""
-    with pytest.raises(ValueError, match=r"series|object"):
-        drive(catalog(query), lambda _: said)
+    with pytest.raises(ValueError, match=r"/series"):
+        drive(catalog(query), lambda one: said if one.path == "/series" else {"events": [{}]})
 
 
 def test_the_recorded_events_are_listed_with_their_markets() -> None:
@@ -243,6 +330,8 @@ def test_the_recorded_events_are_listed_with_their_markets() -> None:
     def answers(request: Request) -> object:
         if request.path == "/series":
             return body("series_list_response.json")
+        if request.path == "/markets":
+            return END | {"markets": []}
         opened = asked(request)["status"] == "open"
         return END | {"events": events if opened else []}
 
@@ -264,16 +353,13 @@ def test_the_recorded_open_events_lead_to_the_series_of_a_category() -> None:
     def answers(request: Request) -> object:
         if request.path == "/series":
             return {"series": None}
-        if request.path.startswith("/series/"):
-            return {"series": {"category": "Crypto", "tags": ["x"]}}
         if request.path == "/events":
             return END | {"events": whole if asked(request)["status"] == "open" else []}
         return END | {"markets": []}
 
     requests, pages, _ = drive(catalog(CatalogQuery(categories=("crypto",))), answers)
-    markets = [asked(one)["series_ticker"] for one in requests if one.path == "/markets"]
-    assert set(markets) == wanted
-    assert len(markets) == 2 * len(wanted)
+    markets = Counter(asked(one).get("series_ticker") for one in requests if one.path == "/markets")
+    assert markets == Counter({None: 1} | dict.fromkeys(wanted, 2))
     assert rejected(pages) == []
 
 
@@ -284,10 +370,13 @@ def test_a_recorded_page_of_markets_is_listed_under_its_series() -> None:
     single = body("series_single_response.json")
 
     def answers(request: Request) -> object:
-        if request.path.startswith("/series/"):
-            return single
+        if request.path == "/series":
+            return {"series": [single["series"] | {"ticker": "KXMVESPORTS"}]}
         query = asked(request)
-        if query["status"] == "unopened" or query.get("cursor") == page["cursor"]:
+        if request.path.startswith("/events"):
+            combined = request.path == "/events/multivariate"
+            return {"events": body("events_multivariate_list_response.json")["events"] * combined}
+        if query["status"] != "open" or query.get("cursor") == page["cursor"]:
             return END | {"markets": []}
         return page
 

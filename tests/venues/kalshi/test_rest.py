@@ -22,19 +22,11 @@ def look(channels: set[str], answers: dict[str, Any], symbol: str = SYMBOL) -> b
     return drive(asking, lambda request: answers[request.path])[2]
 
 
-def book(**sides: object) -> dict[str, object]:
-    """Answers with a book, as 2026 has it."""
-    return {
-        f"/markets/{SYMBOL}/orderbook": {
-            "orderbook_fp": {"yes_dollars": [], "no_dollars": []} | sides
-        }
-    }
-
-
 def market(**fields: object) -> dict[str, object]:
     """Answers with a market."""
     stated = {"yes_bid_dollars": "0.1", "yes_ask_dollars": "0.2", "last_price_dollars": "0.15"}
-    return {f"/markets/{SYMBOL}": {"market": {**stated, "volume_fp": "7.00", **fields}}}
+    sizes = {"yes_bid_size_fp": "3.00", "yes_ask_size_fp": "4.00", "volume_fp": "7.00"}
+    return {f"/markets/{SYMBOL}": {"market": {**stated, **sizes, **fields}}}
 
 
 @pytest.mark.parametrize(
@@ -91,16 +83,16 @@ def test_any_body_is_judged(payload: bytes) -> None:
 
 
 def test_a_witness_asks_for_what_the_channels_would_have_told() -> None:
-    """Each request costs tokens: none is asked for what nobody would have heard of."""
+    """Each request costs tokens, and none may need a key: the book's own address does."""
     paths = {
-        frozenset({BOOK}): [f"/markets/{SYMBOL}/orderbook"],
+        frozenset({BOOK}): [f"/markets/{SYMBOL}"],
         frozenset({TICKER}): [f"/markets/{SYMBOL}"],
         frozenset({TRADE}): ["/markets/trades"],
         frozenset({TICKER, TRADE}): [f"/markets/{SYMBOL}"],
-        frozenset({BOOK, TRADE}): [f"/markets/{SYMBOL}/orderbook", "/markets/trades"],
-        frozenset({BOOK, TICKER, TRADE}): [f"/markets/{SYMBOL}/orderbook", f"/markets/{SYMBOL}"],
+        frozenset({BOOK, TRADE}): [f"/markets/{SYMBOL}"],
+        frozenset({BOOK, TICKER, TRADE}): [f"/markets/{SYMBOL}"],
     }
-    answers = book() | market() | {"/markets/trades": {"trades": []}}
+    answers = market() | {"/markets/trades": {"trades": []}}
     for channels, expected in paths.items():
         asking = witness(SYMBOL, channels, "n1")
         assert asking is not None
@@ -120,32 +112,30 @@ def test_a_ticker_with_odd_letters_stays_one_segment_of_the_path() -> None:
     """A symbol from a file must not become another address."""
     asking = witness("A/../B?c", frozenset({BOOK}), "n")
     assert asking is not None
-    assert next(asking) == Request(
-        "/markets/A%2F..%2FB%3Fc/orderbook", (("nonce", "n"),), cost=10.0
-    )
+    assert next(asking) == Request("/markets/A%2F..%2FB%3Fc", (("nonce", "n"),), cost=10.0)
 
 
-def test_a_book_is_the_same_in_any_order_and_spelling() -> None:
+def test_a_market_is_the_same_in_any_spelling() -> None:
     """A change of format is no change of the market."""
-    one = look({BOOK}, book(yes_dollars=[["0.50", "3.00"], ["0.10", "20"]], no_dollars=None))
-    other = look({BOOK}, book(yes_dollars=[["0.1", "20.00"], ["0.5", "3"]]))
-    assert one == other == b"yes 0.1x20 0.5x3\nno"
+    other = market(yes_bid_dollars="0.1000", yes_bid_size_fp="3", volume_fp=7)
+    assert look({BOOK}, market()) == look({BOOK}, other)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"yes_dollars": [["0.5", "4"]]},
-        {"yes_dollars": [["0.51", "3"]]},
-        {"yes_dollars": [["0.5", "3"], ["0.1", "1"]]},
-        {"no_dollars": [["0.5", "3"]]},
-        {"yes_dollars": [["0.5", "300"]]},
-        {},
+        {"yes_bid_dollars": "0.11"},
+        {"yes_ask_dollars": "0.21"},
+        {"yes_bid_size_fp": "3.01"},
+        {"yes_ask_size_fp": None},
+        {"volume_fp": "7.01"},
     ],
 )
-def test_every_change_of_a_book_shows(changed: dict[str, object]) -> None:
-    """Price, size, depth and side: what a delta would have told."""
-    assert look({BOOK}, book(**changed)) != look({BOOK}, book(yes_dollars=[["0.5", "3"]]))
+def test_a_change_at_the_top_of_a_book_shows(changed: dict[str, object]) -> None:
+    """The best prices and what there is at them; what is deeper is told to nobody without a key."""
+    assert look({BOOK}, market(**changed)) != look({BOOK}, market())
+    if set(changed) <= {"yes_bid_size_fp", "yes_ask_size_fp"}:
+        assert look({TICKER}, market(**changed)) == look({TICKER}, market())
 
 
 @pytest.mark.parametrize(
@@ -171,19 +161,16 @@ def test_a_new_trade_shows() -> None:
 
 
 def test_recorded_bodies_are_witnesses() -> None:
-    """The book and the market of 2026-08, and the empty book of 2026-01 in its other shape."""
+    """A market of 2026-08, whose best bid is the best of its recorded book; the trades of 2026."""
     whole = body("market_single.json")
     symbol = whole["ticker"]
-    digest = look(
-        {BOOK, TICKER},
-        {f"/markets/{symbol}/orderbook": whole["orderbook"], f"/markets/{symbol}": whole["single"]},
-        symbol,
-    )
-    levels = whole["orderbook"]["orderbook_fp"]
-    assert digest.count(b"x") == len(levels["yes_dollars"]) + len(levels["no_dollars"])
-    assert f"last_price {whole['single']['market']['last_price_dollars'][:4]}".encode() in digest
-    empty = body("orderbook_response.json")
-    assert look({BOOK}, {f"/markets/{SYMBOL}/orderbook": empty}) == b"yes\nno"
+    stated = whole["single"]["market"]
+    digest = look({BOOK, TICKER}, {f"/markets/{symbol}": whole["single"]}, symbol)
+    assert f"last_price {stated['last_price_dollars'][:4]}".encode() in digest
+    price, size = max(whole["orderbook"]["orderbook_fp"]["yes_dollars"])
+    assert (stated["yes_bid_dollars"], stated["yes_bid_size_fp"]) == (price, size)
+    moved = {"market": stated | {"yes_bid_size_fp": size + "1"}}
+    assert look({BOOK}, {f"/markets/{symbol}": moved}, symbol) not in digest
     trades = body("trades_list_response.json")
     newest = trades["trades"][0]["trade_id"].encode()
     assert look({TRADE}, {"/markets/trades": trades}) == b"trade " + newest
@@ -194,10 +181,9 @@ def test_recorded_bodies_are_witnesses() -> None:
     [
         (BOOK, {}),
         (BOOK, []),
-        (BOOK, {"orderbook_fp": {"yes_dollars": [["a", "b"]]}}),
-        (BOOK, {"orderbook_fp": {"yes_dollars": [["9e99", "1"]]}}),
-        (BOOK, {"orderbook_fp": {"yes_dollars": [["0.5"]]}}),
-        (BOOK, {"orderbook_fp": {"yes_dollars": 5}}),
+        (BOOK, {"market": {"yes_bid_dollars": "9e99"}}),
+        (BOOK, {"market": {"yes_ask_size_fp": "many"}}),
+        (BOOK, {"market": 5}),
         (TICKER, {}),
         (TICKER, {"market": {"yes_bid": {}}}),
         (TRADE, {}),

@@ -49,6 +49,18 @@ def test_null_nothing_and_zero_stay_apart() -> None:
     assert row.inexact == {"yes_ask": ""}
 
 
+def test_a_market_that_never_traded_says_so_in_its_own_way() -> None:
+    """0 in cents was its price, and is; an empty text is none, whatever stands beside it."""
+    for told, price, inexact, extra in (
+        ({"price": 0}, 0, {}, None),
+        ({"price_dollars": "0.0000", "price": 0}, 0, {}, None),
+        ({"price_dollars": ""}, None, {"price": ""}, None),
+        ({"price_dollars": "", "price": 0}, None, {"price": ""}, '{"price":0}'),
+    ):
+        row = only(read("ticker", {"market_ticker": TICKER, **told}))
+        assert (row.price, row.inexact, row.extra) == (price, inexact, extra)
+
+
 def test_what_no_price_can_be_is_kept_as_text() -> None:
     """A contract pays a dollar or nothing: all else is somebody's error, and stays visible."""
     strange = ["9e99", "NaNnope", "-0.01", "1.01", 101, -1, 12.5, True, [1], "1" * 300]

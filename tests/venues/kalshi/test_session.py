@@ -1,11 +1,10 @@
-"""Counters and their holes, keepalive, replay of recordings, and the facts of the venue."""
+"""Counters and their holes, keepalive, and replay of recordings."""
 
 from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
-from ssmd.model.errors import ConfigError
 from ssmd.model.event import (
     Control,
     Data,
@@ -159,6 +158,37 @@ def test_a_new_subscription_has_a_new_counter() -> None:
     assert talk.receive(unsubscribed(2, 1, 2)) == [Control("ack"), Unsubscribed(BOOK_A)]
     talk.want(BOOK_A)
     talk.receive(subscribed(3, BOOKS, 1))
+    assert gaps(talk.receive(snapshot(1)) + talk.receive(delta(2))) == []
+
+
+@pytest.mark.parametrize(
+    ("subscription", "sid", "first"),
+    [(BOOK_A, 1, snapshot(1)), (TRADE_A, 2, trade(1)), (LIFE, 4, lifecycle(1))],
+)
+def test_a_confirmation_after_its_data_leaves_the_counter_where_it_stands(
+    subscription: Subscription, sid: int, first: bytes
+) -> None:
+    """Data may overtake it: the next number is the next one, and a hole is still a hole."""
+    talk = Talk()
+    talk.want(subscription)
+    talk.receive(first)
+    talk.receive(frame("market_mood", sid, 2, mood="up"))
+    talk.receive(subscribed(1, subscription.channel, sid))
+    events = talk.receive(frame("market_mood", sid, 3, mood="up"))
+    events += talk.receive(subscribed(9, subscription.channel, sid))
+    assert gaps(events + talk.receive(frame("market_mood", sid, 4, mood="up"))) == []
+    (gap,) = gaps(talk.receive(frame("market_mood", sid, 6, mood="up")))
+    assert (gap.kind, gap.expected, gap.found) == ("sequence", 5, 6)
+
+
+def test_a_subscription_that_broke_leaves_no_counter_behind() -> None:
+    """Its number may come again, and begins at one then."""
+    talk = held(BOOK_A)
+    talk.receive(snapshot(1))
+    talk.receive(delta(2))
+    talk.receive(error(None, 10, "Channel error", sid=1))
+    talk.live(6.0)
+    talk.receive(subscribed(talk.number(), BOOKS, 1))
     assert gaps(talk.receive(snapshot(1)) + talk.receive(delta(2))) == []
 
 
@@ -330,35 +360,6 @@ def test_a_replay_names_the_markets_it_has_seen_as_long_as_they_are_few() -> Non
     for n in range(NAMED):
         talk.receive(delta(22 + n, f"T-{n}"))
     assert gaps(talk.receive(delta(5)))[0].symbols == ()
-
-
-# Facts
-
-
-def test_subscriptions_are_divided_as_the_venue_does() -> None:
-    """By market; lifecycles as a whole; `*` for all markets where the venue offers that."""
-    wanted = VENUE.subscriptions((BOOKS, "trade", "market_lifecycle_v2"), (A, B))
-    assert wanted == {BOOK_A, BOOK_B, TRADE_A, TRADE_B, LIFE}
-    everything = VENUE.subscriptions(("ticker", "trade"), ("*", A))
-    assert everything == {Subscription("ticker"), Subscription("trade")}
-    assert VENUE.subscriptions(("ticker", "multivariate_market_lifecycle"), ()) == {
-        Subscription("multivariate_market_lifecycle")
-    }
-    with pytest.raises(ConfigError, match="all markets at once"):
-        VENUE.subscriptions((BOOKS,), ("*",))
-    with pytest.raises(ConfigError, match="Did you mean 'orderbook_delta'"):
-        VENUE.subscriptions(("orderbook_deltas",), (A,))
-    with pytest.raises(ConfigError, match="no channel 'fill'"):
-        VENUE.subscriptions(("fill",), (A,))
-
-
-def test_parameters_are_checked() -> None:
-    """A typo would silently change what the prices of one side mean."""
-    assert VENUE.check({}) == VENUE.check({"use_yes_price": True}) == []
-    assert VENUE.check({"use_yes_price": False}) == []
-    for value in ("yes", 1, None):
-        assert VENUE.check({"use_yes_price": value})
-    assert "use_no_price" in VENUE.check({"use_no_price": True})[0]
 
 
 def test_a_session_never_changes_its_mind() -> None:

@@ -215,11 +215,11 @@ def test_a_frozen_market_stands_still_and_the_numbers_do_not_tell() -> None:
     for number, channel in enumerate(CHANNELS[:3], 1):
         client.hear(socket.receive(subscribe(channel, A, B, number=number), START))
     client.hear(run(venue, socket, 0, 1))
-    before = venue.rest("main", f"/markets/{A}/orderbook", (), later(1)).body
+    before = venue.rest("main", f"/markets/{A}", (), later(1)).body
     venue.freeze(A, True)
     heard = client.hear(run(venue, socket, 1, 2))
     assert {m["msg"]["market_ticker"] for m in heard} == {B}
-    assert venue.rest("main", f"/markets/{A}/orderbook", (("n", "1"),), later(3)).body != before
+    assert venue.rest("main", f"/markets/{A}", (("n", "1"),), later(3)).body != before
     ask = command("update_subscription", 5, sids=[1], action="get_snapshot", market_tickers=[A])
     (_, book) = client.hear(socket.receive(ask, later(3)))
     assert book["msg"]["market_ticker"] == A

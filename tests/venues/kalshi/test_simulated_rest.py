@@ -1,6 +1,7 @@
 """The simulated exchange's REST service: shapes, filters, pages, refusals."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.venues.kalshi.simulating import (
     START,
     A,
     B,
+    Client,
     later,
     market,
     opened,
@@ -220,7 +222,7 @@ def test_a_parameter_that_cannot_be_is_refused(path: str, query: dict[str, Any])
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/market", "/markets/KXNONE-1", "/markets/KXNONE-1/orderbook", "/events/KXNONE",
+    ["/", "/market", "/markets/KXNONE-1", "/events/KXNONE",
      "/series/KXNONE", "/markets/a/b/c", "/portfolio/balance"],
 )  # fmt: skip
 def test_what_is_not_there_is_not_found(path: str) -> None:
@@ -251,25 +253,32 @@ def test_a_new_market_is_listed_at_once() -> None:
     assert set(tickers(venue, status="open")) == {A, B}
 
 
-def test_the_book_is_the_one_the_socket_tells() -> None:
-    """Both sides' bids, worst first; the best of them when fewer are asked for."""
+def test_the_best_prices_are_those_of_the_book_the_socket_tells() -> None:
+    """Both sides' bids; the rest of the book is for those who sign."""
     venue = traded()
     ticker = venue.symbols[0]
-    book = get(venue, f"/markets/{ticker}/orderbook", 5)["orderbook_fp"]
-    levels = book["yes_dollars"]
-    assert levels == sorted(levels)
-    best = get(venue, f"/markets/{ticker}/orderbook", 5, depth=3)["orderbook_fp"]
-    assert best["yes_dollars"] == levels[-3:]
+    socket = opened(venue, later(5))
+    client = Client()
+    client.hear(socket.receive(subscribe("orderbook_delta", ticker), later(5)))
     one = get(venue, f"/markets/{ticker}", 5)["market"]
-    assert [one["yes_bid_dollars"], one["yes_bid_size_fp"]] == levels[-1]
-    assert one["no_bid_dollars"] == book["no_dollars"][-1][0]
+    yes, no = client.books[ticker]["yes"], client.books[ticker]["no"]
+    assert (Decimal(one["yes_bid_dollars"]), Decimal(one["no_bid_dollars"])) == (max(yes), max(no))
+    assert Decimal(one["yes_bid_size_fp"]) == yes[max(yes)]
+
+
+@pytest.mark.parametrize("ticker", [A, "KXNONE-1"])
+def test_a_book_is_refused_to_those_who_do_not_sign(ticker: str) -> None:
+    """The documentation asks for three headers there, and for none anywhere else we go."""
+    answer = market(0.0, 1, A).rest("main", f"/markets/{ticker}/orderbook", (), START)
+    assert (answer.status, dict(answer.headers)) == (401, {})
+    assert json.loads(answer.body)["error"]["code"] == "authentication_error"
 
 
 def test_a_single_market_is_answered_from_the_edge_for_fifteen_seconds() -> None:
     """Unless the question differs: a witness has to make it differ."""
     venue = traded()
     ticker = venue.symbols[0]
-    path = f"/markets/{ticker}/orderbook"
+    path = f"/markets/{ticker}"
     first = venue.rest("main", path, (), later(5))
     assert first.headers["cache-control"] == "public, max-age=15"
     socket = opened(venue, later(5))
@@ -353,11 +362,9 @@ def test_series_have_the_recorded_shape() -> None:
     assert [s["ticker"] for s in get(venue, "/series", tags="Fed,Cows")["series"]] == ["KXFED"]
 
 
-def test_books_and_trades_have_the_recorded_shape() -> None:
+def test_trades_have_the_recorded_shape() -> None:
     """Without what was in cents."""
     venue = traded()
-    book = get(venue, f"/markets/{venue.symbols[0]}/orderbook", 5)
-    assert shape(book) == shape(body("market_single")["orderbook"])
     trades = kinds(get(venue, "/markets/trades", 5)["trades"])
     real = kinds(body("trades_list_response")["trades"])
     assert set(trades) - {"count_fp"} == set(real) - CENTS

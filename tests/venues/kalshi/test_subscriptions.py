@@ -43,7 +43,7 @@ ACK, REFUSAL = Control("ack"), Control("error")
 
 
 def test_the_wanted_set_is_asked_for_by_channel() -> None:
-    """One `subscribe` for each channel; books say which prices the no side is to have."""
+    """One `subscribe` for each channel; books say that the no side is to have its own prices."""
     talk = Talk()
     talk.want(BOOK_A, BOOK_B, TICKER_A, LIFE)
     assert talk.sent == [
@@ -62,11 +62,6 @@ def test_the_wanted_set_is_asked_for_by_channel() -> None:
             "cmd": "subscribe",
             "params": {"channels": ["ticker"], "market_tickers": [A]},
         },
-    ]
-    talk = Talk(use_yes_price=True)
-    talk.want(BOOK_A)
-    assert [request["params"] for request in talk.sent] == [
-        {"channels": ["orderbook_delta"], "market_tickers": [A], "use_yes_price": True}
     ]
 
 

@@ -67,8 +67,14 @@ def check(parameters: Mapping[str, object]) -> list[str]:
         for name in parameters
         if name != "use_yes_price"
     ]
-    if type(parameters.get("use_yes_price", False)) is not bool:
-        complaints.append("`use_yes_price` is neither true nor false.")
+    stated = parameters.get("use_yes_price", False)
+    if stated is True:
+        complaints.append(
+            "`use_yes_price: true` is not supported: frames do not tell which prices their no side"
+            " has, so that rows of both kinds could not be told apart. Leave it `false`."
+        )
+    elif stated is not False:
+        complaints.append("`use_yes_price` is not `false`, the only value it can have.")
     return complaints
 
 

@@ -3,21 +3,28 @@
 A market does not name its category, and its name tells its series only most of the time, so
 series and events are asked too. Which way costs least depends on what is wanted:
 
-- some series: `GET /series/{s}` and `GET /markets` of each, unopened ones first;
+- some series: one event of each tells its category, `GET /series` of that its tags, and
+  `GET /markets` of each series its markets;
 - some categories: `GET /series` of each, `GET /events` without markets to learn which series
-  have events now (200 to a page, small), then as above;
+  have events now (200 to a page, small), then `GET /markets` as above;
 - everything: `GET /series`, then `GET /events` with their markets. Combinations of markets are
   no part of that: the venue makes them on demand, by the hundred thousand. Ask for their series.
 
+A paused market is neither open nor unopened, and comes back: it is listed too. Events cannot be
+asked for by that word, so where they lead to the markets, one listing of all that is paused on
+the exchange is asked for beside them.
+
+Nothing is asked of a series by its address: one that is gone would be a 404, and that fails the
+round, and every round after it. A series that nothing tells of is a reject instead.
+
 Two traps: a filter of time beside one of status gives nothing, without an error (`max_close_ts`
 only goes with closed markets), so that `close_before_ts` is left to the feed's filters; and
-unopened markets are asked for before open ones, so that one which opens meanwhile is listed
-twice, and given once, instead of not at all.
+unopened and paused markets are asked for before open ones, so that one which opens meanwhile is
+listed twice, and given once, instead of not at all.
 """
 
 from collections.abc import Generator, Iterable
 from typing import Final, TypeAlias
-from urllib.parse import quote
 
 import msgspec
 
@@ -37,7 +44,10 @@ _EVENT_MOST: Final = 200
 _MARKET_MOST: Final = 1000
 
 _NOW_OR_SOON: Final = ("unopened", "open")
-"""Words of the `status` filter; a page never mixes two."""
+"""Words of the `status` filter of events; a page never mixes two."""
+_PAUSED: Final = "paused"
+"""A word that only the `status` filter of markets knows."""
+_NOW_SOON_OR_AGAIN: Final = ("unopened", _PAUSED, "open")
 _ANY: Final = (None,)
 _OVER: Final = frozenset({"closed", "determined", "settled"})
 
@@ -113,28 +123,62 @@ class _Gathering:
 def catalog(query: CatalogQuery) -> Catalog:
     """Everything listed that the query asks for; see the module for the way it takes."""
     gathering = _Gathering(active=query.active)
-    statuses = _NOW_OR_SOON if query.active else _ANY
+    events = _NOW_OR_SOON if query.active else _ANY
     known: _Known = {}
     if query.series:
-        yield from _by_series(dict.fromkeys(query.series), known, gathering, statuses, query)
+        wanted = yield from _named(query.series, known)
+        markets = _NOW_SOON_OR_AGAIN if query.active else _ANY
+        yield from _by_series(wanted, known, gathering, markets, query)
     elif query.categories:
         for category in dict.fromkeys(query.categories):
             known |= yield from _all_series((("category", category),))
-        wanted = yield from _series_with_events(query, known, statuses)
-        yield from _by_series(wanted, known, gathering, statuses, query)
+        wanted = yield from _series_with_events(query, known, events)
+        if query.active:
+            yield from _paused(known, wanted, gathering, query)
+        yield from _learn(wanted, known)
+        yield from _by_series(wanted, known, gathering, events, query)
     else:
         known = yield from _all_series(())
-        for status in statuses:
+        for status in events:
             yield from _nested(known, gathering, _status(status), query)
+        if query.active:  # last: most of them were inside an open event, under its own series
+            yield from _paused(known, None, gathering, query)
 
 
-def _one_series(name: str) -> Generator[Request | Page, bytes, _Series]:
-    path = f"/series/{quote(name, safe='')}"
-    body = yield Request(path, cost=COST)
-    raw = _fields(body, path).get("series")
-    if raw is None:
-        raise ValueError(f"{path}: `series` is missing")
-    return _series(Fields(decode(raw)))
+def _named(names: Iterable[str], known: _Known) -> Generator[Request | Page, bytes, _Wanted]:
+    """The series among some names that have events, each with the category of one of them."""
+    wanted: _Wanted = {}
+    missing: list[str] = []
+    for name in dict.fromkeys(names):
+        for path in ("/events", "/events/multivariate"):  # neither lists the other's
+            body = yield Request(path, (("series_ticker", name), ("limit", "1")), cost=COST)
+            entries = _entries(_fields(body, path), "events", path)
+            if entries:
+                wanted[name] = _category(entries[0])
+                break
+        else:
+            missing.append(name)
+    yield from _learn(wanted, known)
+    unknown = [name for name in missing if name not in known]  # the others merely rest
+    if unknown:
+        why = "no event of it is listed; it is gone, or its name is wrong"
+        yield Page((), tuple(f"series {name}: {why}" for name in unknown))
+    return wanted
+
+
+def _learn(wanted: _Wanted, known: _Known) -> Generator[Request | Page, bytes, None]:
+    """Read what there is of the categories whose series are not known yet."""
+    categories = [category for name, category in wanted.items() if name not in known]
+    for category in dict.fromkeys(categories):
+        known |= yield from _all_series((("category", category),) if category else ())
+
+
+def _category(raw: bytes) -> str | None:
+    """What an event says of its category, deprecated as that is."""
+    try:
+        return Fields(decode(raw)).text("category")
+    except ValueError:
+        return None
 
 
 def _all_series(query: _Query) -> Generator[Request | Page, bytes, _Known]:
@@ -203,8 +247,7 @@ def _by_series(
 ) -> Catalog:
     """The markets of series, one listing each."""
     for name, category in wanted.items():
-        series = known[name] if name in known else (yield from _one_series(name))
-        origin = Origin(series=name, category=series.category or category, tags=series.tags)
+        origin = _origin(name, known, category)
         for status in statuses:
             limit = _limit(query, _MARKET_PAGE, _MARKET_MOST)
             walk = _Walk("/markets", (("series_ticker", name), *_status(status), limit), "markets")
@@ -213,17 +256,61 @@ def _by_series(
                 yield gathering.read(entries, origin, f"a page of series {name}")
 
 
+def _origin(name: str, known: _Known, category: str | None = None) -> Origin:
+    """What is known of a series' markets; `category` is what an event said."""
+    series = known.get(name) or _Series(None, None)
+    return Origin(series=name, category=series.category or category, tags=series.tags)
+
+
+def _paused(
+    known: _Known, wanted: _Wanted | None, gathering: _Gathering, query: CatalogQuery
+) -> Catalog:
+    """The paused markets of the exchange, combinations aside, of these series or of all.
+
+    Their series is taken from their name: those few that are named otherwise are missing while
+    they pause.
+    """
+    limit = _limit(query, _MARKET_PAGE, _MARKET_MOST)
+    walk = _Walk("/markets", (*_status(_PAUSED), ("mve_filter", "exclude"), limit), "markets")
+    while not walk.done:
+        found: dict[str, list[bytes]] = {}
+        for raw in (yield from walk.page()):
+            found.setdefault(_series_named(raw), []).append(raw)
+        yield _together(
+            gathering.read(
+                markets,
+                _origin(name, known, (wanted or {}).get(name)) if name else Origin(),
+                f"a page of paused markets of {name or 'no series'}",
+            )
+            for name, markets in found.items()
+            if not name or wanted is None or name in known or name in wanted
+        )
+
+
+def _series_named(raw: bytes) -> str:
+    """The series in a market's name; empty when it has none, which reading it will tell."""
+    try:
+        market = Fields(decode(raw))
+        return series_of(market.text("event_ticker") or market.need_text("ticker"))
+    except ValueError:
+        return ""
+
+
+def _together(pages: Iterable[Page]) -> Page:
+    every = tuple(pages)
+    return Page(
+        tuple(one for page in every for one in page.instruments),
+        tuple(reject for page in every for reject in page.rejects),
+    )
+
+
 def _nested(known: _Known, gathering: _Gathering, status: _Query, query: CatalogQuery) -> Catalog:
     """All events with their markets inside."""
     limit = _limit(query, _NESTED_PAGE, _EVENT_MOST)
     walk = _Walk("/events", (("with_nested_markets", "true"), *status, limit), "events")
     while not walk.done:
         entries = yield from walk.page()
-        pages = [_event(raw, known, gathering) for raw in entries]
-        yield Page(
-            tuple(one for page in pages for one in page.instruments),
-            tuple(reject for page in pages for reject in page.rejects),
-        )
+        yield _together(_event(raw, known, gathering) for raw in entries)
 
 
 def _event(raw: bytes, known: _Known, gathering: _Gathering) -> Page:

@@ -14,7 +14,12 @@ RETRIES: Final = 8
 
 COVERED: Final = "all markets of the channel are wanted on this connection"
 
-_RETRY_S: Final = 30.0
+RETRY_S: Final = 30.0
+"""The first pause after a refusal, in seconds; each one after it is twice as long."""
+
+LIMIT_S: Final = 900.0
+"""The same where the subscription is full: nothing but an end makes room, and that is heard of."""
+
 _RETRY_CAP_S: Final = 3600.0
 _REPAIR_S: Final = 5.0
 _REPAIR_CAP_S: Final = 300.0
@@ -204,6 +209,13 @@ class Holdings:
             self._unanswered.discard(item)
         self._todo[item] = None
 
+    def hurry(self, item: Subscription) -> None:
+        """What kept this from being granted is gone: do not wait any longer."""
+        entry = self._entries.get(item)
+        if entry is not None and entry.stage is Stage.IDLE:
+            self._later.pop(item, None)
+            self._todo[item] = None
+
     def gain(self, item: Subscription) -> Subscribed | None:
         """The venue confirmed it."""
         entry = self._entries.setdefault(item, _Entry())
@@ -240,7 +252,9 @@ class Holdings:
             self._retry(item, entry, mono, _REPAIR_S)
         return Unsubscribed(item)
 
-    def fail(self, item: Subscription, stage: Stage, reason: str, mono: float) -> Refused | None:
+    def fail(
+        self, item: Subscription, stage: Stage, reason: str, mono: float, pause_s: float = RETRY_S
+    ) -> Refused | None:
         """A request for this was refused or not answered.
 
         Args:
@@ -248,6 +262,7 @@ class Holdings:
             stage: Where the request had brought it; if it is elsewhere, it is another's matter.
             reason: The venue's own words, or `timeout`.
             mono: The monotonic time, in seconds.
+            pause_s: The first pause before it is asked for again.
         """
         entry = self._entries.get(item)
         if entry is None or entry.stage is not stage:
@@ -259,11 +274,11 @@ class Holdings:
             return None
         entry.stage = Stage.IDLE
         self._unanswered.discard(item)
-        self._retry(item, entry, mono)
+        self._retry(item, entry, mono, pause_s)
         return Refused(item, reason)
 
     def _retry(
-        self, item: Subscription, entry: _Entry, mono: float, first_s: float = _RETRY_S
+        self, item: Subscription, entry: _Entry, mono: float, first_s: float = RETRY_S
     ) -> None:
         """Ask again after a pause, for a while; what is no longer wanted is forgotten."""
         entry.failures += 1

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from ssmd.venues.kalshi.messages import BOOKS
+
 Action = Literal["add_markets", "delete_markets", "get_snapshot"]
 """What can be done to a subscription that is open."""
 
@@ -29,20 +31,18 @@ class _Command(msgspec.Struct):
 _encoder: Final = msgspec.json.Encoder()
 
 
-def subscribe(
-    number: int, channel: str, markets: Sequence[str] | None, *, use_yes_price: bool | None
-) -> bytes:
+def subscribe(number: int, channel: str, markets: Sequence[str] | None) -> bytes:
     """Open a channel; without markets for all there are.
 
     Args:
         number: What the answer is known by.
         channel: The channel; one for each command, so that an answer is about one thing.
         markets: The first markets.
-        use_yes_price: Whether prices of the no side are to be told as prices of the yes side;
-            None where books are not concerned. Never left out for books: the venue announced
-            that its default will change, and the frames do not tell which it is.
     """
-    params = _Params(channels=[channel], market_tickers=markets, use_yes_price=use_yes_price)
+    # The no side of a book is to have its own prices, not prices of yes. Never left out: the
+    # venue announced that its default will change, and the frames do not tell which it is.
+    own_prices = False if channel == BOOKS else None
+    params = _Params(channels=[channel], market_tickers=markets, use_yes_price=own_prices)
     return _encoder.encode(_Command(number, "subscribe", params))
 
 

@@ -16,6 +16,16 @@ _BOOK: Final = "orderbook_delta"
 _TICKER: Final = "ticker"
 _TRADE: Final = "trade"
 
+_STATED: Final = (
+    ("yes_bid", "yes_bid_dollars"),
+    ("yes_ask", "yes_ask_dollars"),
+    ("last_price", "last_price_dollars"),
+    ("volume", "volume_fp"),
+)
+"""What of a market a ticker tells, each under its old and its new name."""
+_SIZES: Final = (("yes_bid_size", "yes_bid_size_fp"), ("yes_ask_size", "yes_ask_size_fp"))
+"""Contracts at the best prices: what is public of the rest of a book."""
+
 _LASTING: Final = frozenset(
     {
         "authentication_error",
@@ -67,9 +77,13 @@ def complaint(body: bytes) -> Complaint | None:
 def witness(symbol: str, channels: frozenset[str], nonce: str) -> Witness | None:
     """How a market stands, as far as the subscribed channels would have told of a change.
 
-    The book is asked for the book, the market's quotes and totals for the ticker, the newest
-    trade for trades where no ticker tells of them. Answers to people without a key are kept at
+    The market's own record, public, holds what a ticker tells and the top of the book; the newest
+    trade is asked for where only trades are heard. Answers to people without a key are kept at
     the edge for 15 seconds, so that each request carries a parameter which no cache has seen.
+
+    What this cannot see: the whole book is given to signed requests alone, and ours are not. A
+    book that changes below its best prices only, with no trade, passes for one where nothing
+    happened, so that its silence is not held against its subscription.
     """
     if not channels & {_BOOK, _TICKER, _TRADE}:
         return None
@@ -77,64 +91,28 @@ def witness(symbol: str, channels: frozenset[str], nonce: str) -> Witness | None
 
 
 def _witness(symbol: str, channels: frozenset[str], nonce: str) -> Witness:
-    ticker = quote(symbol, safe="")
-    seen: list[str] = []
-    if _BOOK in channels:
-        body = yield _ask(f"/markets/{ticker}/orderbook", nonce)
-        seen.append(_book(body))
-    if _TICKER in channels:
-        body = yield _ask(f"/markets/{ticker}", nonce)
-        seen.append(_quotes(body))
-    elif _TRADE in channels:
-        body = yield _ask("/markets/trades", nonce, ("ticker", symbol), ("limit", "1"))
-        seen.append(_newest(body))
-    return "\n".join(seen).encode()
+    if channels & {_BOOK, _TICKER}:
+        body = yield _ask(f"/markets/{quote(symbol, safe='')}", nonce)
+        return _standing(body, sizes=_BOOK in channels).encode()
+    body = yield _ask("/markets/trades", nonce, ("ticker", symbol), ("limit", "1"))
+    return _newest(body).encode()
 
 
 def _ask(path: str, nonce: str, *query: tuple[str, str]) -> Request:
     return Request(path, (*query, ("nonce", nonce)), cost=COST)
 
 
-def _book(body: bytes) -> str:
-    """All levels, in an order and a spelling of our own.
+def _standing(body: bytes, *, sizes: bool) -> str:
+    """Best prices, last price and volume; for books also how much there is at the best prices.
 
-    Raises:
-        ValueError: It is no book.
-    """
-    fields = Fields(decode(body))
-    name = "orderbook_fp" if "orderbook_fp" in fields else "orderbook"
-    book = Fields(fields.raw(name))
-    sides: list[str] = []
-    for side in ("yes", "no"):
-        dollars = f"{side}_dollars"
-        # Both keys are there, null for an empty side; cents alone before there were dollars.
-        levels = book.items(dollars if dollars in book else side)
-        sides.append(side + "".join(sorted(f" {_level(level)}" for level in levels)))
-    return "\n".join(sides)
-
-
-def _level(level: object) -> str:
-    match level:
-        case [price, size, *_]:
-            return f"{_plain(price)}x{_plain(size)}"
-        case _:
-            raise ValueError("a level of the book is not a price and a size")
-
-
-def _quotes(body: bytes) -> str:
-    """Best prices, last price and volume.
+    Sizes are left out for a ticker alone: nobody promises that it tells of each change of them.
 
     Raises:
         ValueError: It is no market.
     """
     market = Fields(Fields(decode(body)).raw("market"))
     stated: list[str] = []
-    for name, new in (
-        ("yes_bid", "yes_bid_dollars"),
-        ("yes_ask", "yes_ask_dollars"),
-        ("last_price", "last_price_dollars"),
-        ("volume", "volume_fp"),
-    ):
+    for name, new in (*_STATED, *(_SIZES if sizes else ())):
         value = market.raw(new if new in market else name)
         stated.append(f"{name} {'-' if value is None else _plain(value)}")
     return "\n".join(stated)
@@ -176,4 +154,4 @@ REST: Final = Rest(
     catalog=catalog,
     witness=witness,
 )
-"""Public market data needs no key."""
+"""Only what needs no key is asked for."""

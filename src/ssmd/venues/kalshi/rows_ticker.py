@@ -12,13 +12,15 @@ class Ticker(Row, frozen=True, kw_only=True):
     """The state of one market.
 
     An empty side of the book is stated as a bid of 0 or an ask of 1 with a size of 0, never as
-    null; a market that never traded had a `price` of 0. Both are kept as they came.
+    null, and kept as it came. A market that never traded had a `price` of 0 in cents, and has 0
+    here: no trade has that price. Where the price in dollars is an empty text instead, `price` is
+    None, `inexact` keeps the empty text, and a 0 in cents beside it stays in `extra`.
 
     Attributes:
         table: `ticker`.
         sid: The venue's number of the subscription.
         market_id: The venue's other id of the market.
-        price: Last trade, dollars for YES.
+        price: Last trade, dollars for YES; 0 or None before there was one.
         yes_bid: Best bid for YES, dollars.
         yes_ask: Best offer of YES, dollars.
         no_bid: Best bid for NO, dollars; gone since 2026-03.

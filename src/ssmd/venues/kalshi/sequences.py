@@ -29,13 +29,14 @@ class Sequences:
         """The last number seen of each sid, for the session's own quick look."""
 
     def open(self, sid: int, channel: str) -> None:
-        """A subscription was confirmed: its counter begins."""
+        """A subscription was confirmed: its counter begins, unless it has begun already.
+
+        Data may overtake the confirmation: what was counted of it stands.
+        """
         if channel == BOOKS:
             # Three recordings begin with 1 right after the confirmation, an `ok` among them; of
             # the other channels there is none at hand, so that their first number is believed.
-            self.last[sid] = 0
-        else:
-            self.last.pop(sid, None)
+            self.last.setdefault(sid, 0)
 
     def close(self, sid: int) -> None:
         """A subscription ended; its number may be used again."""

@@ -4,7 +4,7 @@ A subscription's counter runs over all its markets and counts answers about it a
 concerns all of them. Books are asked for anew; trades and lifecycles cannot be.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from ssmd.model.event import (
@@ -58,7 +58,6 @@ class KalshiSession:
         self._passive = options.passive
         self._subscriptions = Subscriptions(
             options.limits,
-            use_yes_price=use_yes_price(options.parameters),
             passive=options.passive,
         )
         self._holdings = self._subscriptions.holdings
@@ -236,11 +235,12 @@ class KalshiSession:
         return self._told("error", events, self._subscriptions.error(message, mono), mono)
 
     def _confirmed(self, message: Subscribed, mono: float) -> Sequence[Event]:
-        """A subscription was opened, and its counter begins."""
+        """A subscription was opened, and its counter begins if no data came before this."""
         if self._begins_anew(message):
             return (Reconnect("discontinuity"),)
         if message.msg is not None:
-            self._forget(message.msg.sid)
+            if self._passive:
+                self._forget(message.msg.sid)
             self._sequences.open(message.msg.sid, message.msg.channel)
         return self._told("ack", [], self._subscriptions.subscribed(message), mono)
 
@@ -253,6 +253,8 @@ class KalshiSession:
     def _told(
         self, kind: str, events: Sequence[Event], answers: Sequence[Answer], mono: float
     ) -> Sequence[Event]:
+        for sid in self._subscriptions.closed():
+            self._forget(sid)
         for answer in answers:
             item = answer.subscription
             if isinstance(answer, Unsubscribed) and item.channel == BOOKS:
@@ -269,8 +271,3 @@ class KalshiSession:
         if not self._passive or told is None:
             return False
         return told.sid in self._channels or self._subscriptions.is_open(told.channel)
-
-
-def use_yes_price(parameters: Mapping[str, object]) -> bool:
-    """Whether a feed wants the no side told in prices of yes, its parameters being checked."""
-    return parameters.get("use_yes_price") is True

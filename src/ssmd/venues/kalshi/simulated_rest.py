@@ -1,8 +1,9 @@
-"""The simulated exchange's REST service: markets, events, series, books, trades.
+"""The simulated exchange's REST service: markets, events, series, trades.
 
 https://docs.kalshi.com/openapi.yaml. What one asks of a single market is kept for fifteen seconds,
 as the exchange's edge does with requests that are not signed: a question that is to be answered
-afresh must differ from the last one.
+afresh must differ from the last one. Books are for those who sign; as nobody's signature is seen
+here, they are refused to everybody.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,6 @@ import msgspec
 
 from ssmd.model.simulated import Answer
 from ssmd.venues.kalshi import simulated_documents as documents
-from ssmd.venues.kalshi.simulated_book import NO, YES, count, dollars
 from ssmd.venues.kalshi.simulated_listing import Listing, Trade
 from ssmd.venues.kalshi.simulated_market import Market
 from ssmd.venues.kalshi.simulated_pages import Refusal, chosen, number, page
@@ -22,11 +22,11 @@ CACHED_S: Final = 15
 _KEPT: Final = 1_000
 _OK: Final = 200
 _BAD: Final = 400
+_UNSIGNED: Final = 401
 _MISSING: Final = 404
 _MARKETS: Final = 1_000
 _EVENTS: Final = 200
 _PAGE: Final = 100
-_DEEPEST: Final = 100
 _ALL: Final = 10**9
 
 Query = Mapping[str, str]
@@ -52,8 +52,9 @@ class RestService:
 
     def answer(self, service: str, path: str, query: Sequence[tuple[str, str]]) -> Answer:
         """The body, or the exchange's way to say no."""
-        if service != "main":
-            return _refusal(_MISSING, "not_found")
+        barred = _barred(service, path)
+        if barred is not None:
+            return barred
         single = path.startswith("/markets/") and path not in self._pages
         key = (path, tuple(query))
         if single:
@@ -83,9 +84,6 @@ class RestService:
             case ["markets", ticker]:
                 listing = self._find(ticker)
                 return None if listing is None else {"market": documents.market(listing)}
-            case ["markets", ticker, "orderbook"]:
-                listing = self._find(ticker)
-                return None if listing is None else _book(listing, query)
             case ["events", ticker]:
                 return self._event(ticker, query)
             case ["series", ticker]:
@@ -182,18 +180,13 @@ class RestService:
         return [series_of(name) for name in sorted(names)]
 
 
-def _book(listing: Listing, query: Query) -> dict[str, object]:
-    """Bids of both sides, worst first, the best `depth` of each."""
-    depth = number(query, "depth", 0)
-    if depth > _DEEPEST:
-        message = "invalid depth"
-        raise Refusal(message)
-    sides = {}
-    for name, side in (("no_dollars", NO), ("yes_dollars", YES)):
-        levels = listing.book.levels(side)
-        shown = levels[-depth:] if depth > 0 else levels
-        sides[name] = [[dollars(price), count(size)] for price, size in shown]
-    return {"orderbook_fp": sides}
+def _barred(service: str, path: str) -> Answer | None:
+    """What is said to those who may not ask, whatever they ask for."""
+    if service != "main":
+        return _refusal(_MISSING, "not_found")
+    if path.startswith("/markets/") and path.endswith("/orderbook"):
+        return _refusal(_UNSIGNED, "authentication_error")
+    return None
 
 
 def _refusal(status: int, code: str, details: str = "") -> Answer:

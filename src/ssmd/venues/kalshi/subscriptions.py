@@ -12,8 +12,8 @@ from typing import Final
 from ssmd.model.event import Send
 from ssmd.model.subscription import Limits, Subscription
 from ssmd.venues.kalshi import requests
-from ssmd.venues.kalshi.holdings import Answer, Holdings, Stage, Todo
-from ssmd.venues.kalshi.messages import BOOKS, WHOLE, Error, Ok, Subscribed, Unsubscribed
+from ssmd.venues.kalshi.holdings import LIMIT_S, RETRY_S, Answer, Holdings, Stage, Todo
+from ssmd.venues.kalshi.messages import WHOLE, Error, Ok, Subscribed, Unsubscribed
 from ssmd.venues.kalshi.pace import Pace
 from ssmd.venues.kalshi.pending import STAGES, Do, Pending, Request
 
@@ -23,24 +23,31 @@ BATCH: Final = 200
 ALREADY_SUBSCRIBED: Final = 6
 UNKNOWN_SID: Final = 7
 CHANNEL_ERROR: Final = 10
+MARKET_LIMIT: Final = 26
 TOO_MANY_COMMANDS: Final = 27
 
 MISSING: Final = "the venue does not list it among the subscription's markets"
 
 
 class Subscriptions:
-    """The subscriptions of one connection, from request to answer."""
+    """The subscriptions of one connection, from request to answer.
 
-    def __init__(self, limits: Limits, *, use_yes_price: bool, passive: bool) -> None:
+    A subscription that is full (error 26) refuses what is added to it. Markets in excess are told
+    as refused, asked for again when another market of the channel has left, and otherwise after
+    long pauses only. They are not moved to another connection: a session has but its own.
+    """
+
+    def __init__(self, limits: Limits, *, passive: bool) -> None:
         self.holdings = Holdings()
         self.channels: dict[int, str] = {}
         """The channel of each sid that was heard of."""
         self._timeout = limits.ack_timeout_s
-        self._use_yes_price = use_yes_price
         self._passive = passive
         self._sids: dict[str, int] = {}
         self._pending = Pending()
         self._doubted: set[str] = set()
+        self._excess: dict[str, dict[Subscription, None]] = {}
+        self._closed: list[int] = []
         self._pace = Pace(limits.sends_per_second)
 
     def meet(self, sid: int, channel: str) -> None:
@@ -52,6 +59,11 @@ class Subscriptions:
     def is_open(self, channel: str) -> bool:
         """Whether a channel has a subscription."""
         return channel in self.channels.values()
+
+    def closed(self) -> list[int]:
+        """The sids that ended since this was last asked."""
+        closed, self._closed = self._closed, []
+        return closed
 
     # What the venue says
 
@@ -177,8 +189,7 @@ class Subscriptions:
         self._pace.sent(mono)
         markets = [item.symbol for item in items if item.symbol is not None]
         if do == "subscribe":
-            yes = self._use_yes_price if channel == BOOKS else None
-            return Send(requests.subscribe(number, channel, markets or None, use_yes_price=yes))
+            return Send(requests.subscribe(number, channel, markets or None))
         if do == "unsubscribe":
             return Send(requests.unsubscribe(number, sid or 0))
         return Send(requests.update(number, sid or 0, do, markets))
@@ -223,6 +234,9 @@ class Subscriptions:
             return self._already(request, reason, mono)
         if code == UNKNOWN_SID and request.do != "subscribe":
             return self._gone(request, reason, mono)
+        if code == MARKET_LIMIT and request.gains:
+            self._excess.setdefault(request.channel, {}).update(dict.fromkeys(request.items))
+            return self._fail(request.items, Stage.ASKED, reason, mono, LIMIT_S)
         if request.do == "get_snapshot":
             return []  # still to be renewed, and asked for again
         return self._fail(request.items, STAGES[request.do], reason, mono)
@@ -262,6 +276,7 @@ class Subscriptions:
         self._doubted.discard(channel)
         for sid in [sid for sid, name in self.channels.items() if name == channel]:
             del self.channels[sid]
+            self._closed.append(sid)
         return self._lose(self.holdings.of(channel, Stage.HELD, Stage.LEAVING), mono)
 
     def _gain(self, items: Iterable[Subscription]) -> list[Answer]:
@@ -270,12 +285,21 @@ class Subscriptions:
 
     def _lose(self, items: Iterable[Subscription], mono: float | None = None) -> list[Answer]:
         answers = [self.holdings.lose(item, mono) for item in items]
-        return [answer for answer in answers if answer is not None]
+        lost = [answer for answer in answers if answer is not None]
+        for channel in {answer.subscription.channel for answer in lost}:
+            for item in self._excess.pop(channel, ()):  # there is room now
+                self.holdings.hurry(item)
+        return list(lost)
 
     def _fail(
-        self, items: Iterable[Subscription], stage: Stage, reason: str, mono: float
+        self,
+        items: Iterable[Subscription],
+        stage: Stage,
+        reason: str,
+        mono: float,
+        pause_s: float = RETRY_S,
     ) -> list[Answer]:
-        answers = [self.holdings.fail(item, stage, reason, mono) for item in items]
+        answers = [self.holdings.fail(item, stage, reason, mono, pause_s) for item in items]
         return [answer for answer in answers if answer is not None]
 
     def _put_back(self, items: Iterable[Subscription]) -> list[Answer]:
