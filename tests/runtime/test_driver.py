@@ -1,13 +1,18 @@
 """Generators are driven to their end, or fail: a listing is never cut off in silence."""
 
-from collections.abc import Callable
+import asyncio
+import gc
+import threading
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssmd.model.instrument import Instrument
 from ssmd.model.rest import Catalog, Page, Request, Witness
-from ssmd.runtime.driver import Fetch, TooLong, drive, list_all
+from ssmd.runtime.clock import SystemClock
+from ssmd.runtime.driver import Fetch, TooLong, drive, list_all, sift
 from ssmd.runtime.http import Unanswered
 from tests.model.listed import listed
 
@@ -125,3 +130,141 @@ async def test_a_witness_gives_its_digest() -> None:
     assert await drive(silent(), fetching()) == b"nothing to ask"
     with pytest.raises(Unanswered):
         await drive(witness(), fetching(2))
+
+
+BIG = b"x" * (1 << 20)
+PATIENCE_S = 20.0
+
+
+def always(body: bytes) -> Fetch:
+    """Every answer is this one."""
+
+    async def fetch(request: Request) -> bytes:
+        return body
+
+    return fetch
+
+
+class Heavy:
+    """Generators whose step after an answer takes until it is let go on, or forbidden to.
+
+    Attributes:
+        entered: A step is being executed.
+        released: It may go on.
+        ends: What became of the generators.
+    """
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.released = threading.Event()
+        self.ends: list[str] = []
+
+    def catalog(self, error: Exception | None = None) -> Catalog:
+        try:
+            yield Request("/list")
+            self._work(error)
+            yield Page((listed("a"),), ("r",))
+            yield Page((listed("b"),))
+        finally:
+            self.ends.append("ended")
+
+    def witness(self, error: Exception | None = None) -> Witness:
+        try:
+            body = yield Request("/list")
+            self._work(error)
+            return body[:1]
+        finally:
+            self.ends.append("ended")
+
+    def _work(self, error: Exception | None) -> None:
+        self.entered.set()
+        assert self.released.wait(PATIENCE_S)
+        if error is not None:
+            raise error
+
+    async def begun(self) -> None:
+        while not self.entered.is_set():
+            await SystemClock().sleep(0.001)
+
+
+async def test_a_large_answer_is_read_while_everything_else_goes_on() -> None:
+    """A page that takes a fifth of a second to read must not hold up the sockets so long."""
+    for work in ("catalog", "witness"):
+        heavy = Heavy()
+        running = asyncio.ensure_future(
+            list_all(heavy.catalog(), always(BIG), 9, 9)
+            if work == "catalog"
+            else drive(heavy.witness(), always(BIG))
+        )
+        await heavy.begun()  # in vain, if it were read here
+        assert not running.done()
+        heavy.released.set()
+        result = await running
+        assert result == b"x" or getattr(result, "rejects", None) == ("r",)
+        assert heavy.ends == ["ended"]
+
+
+class Noting:
+    """A sieve that notes who lets it look."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def add(self, instruments: Iterable[Instrument]) -> None:
+        self.threads.append(threading.get_ident())
+
+    @property
+    def kept(self) -> int:
+        return 0
+
+
+async def test_a_large_page_is_sifted_where_it_is_read_and_a_small_one_here() -> None:
+    """Looking at ten thousand instruments takes its time, too; a thread for a few is waste."""
+    for body, here in ((BIG, False), (b"small", True)):
+        heavy, sieve = Heavy(), Noting()
+        heavy.released.set()
+        await sift(heavy.catalog(), always(body), sieve, 9, 9)
+        assert len(sieve.threads) == 2
+        assert all((each == threading.get_ident()) is here for each in sieve.threads)
+
+
+@pytest.mark.parametrize("failing", [False, True])
+@pytest.mark.parametrize("work", ["catalog", "witness"])
+async def test_who_is_cancelled_in_the_middle_of_a_step_ends_after_it(
+    work: str, failing: bool
+) -> None:
+    """A step cannot be stopped, and a generator not be closed in it; then it is, and at once."""
+    error = ValueError("not as documented") if failing else None
+    heavy, unheard = Heavy(), list[dict[str, object]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    running = asyncio.ensure_future(
+        list_all(heavy.catalog(error), always(BIG), 9, 9)
+        if work == "catalog"
+        else drive(heavy.witness(error), always(BIG))
+    )
+    await heavy.begun()
+    for _ in range(3):
+        running.cancel()
+        await SystemClock().sleep(0.01)
+        assert not running.done()
+    heavy.released.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    del running, error
+    await SystemClock().sleep(0.05)  # the thread lets go of it, too
+    gc.collect()
+    assert heavy.ends == ["ended"]
+    assert unheard == []
+
+
+async def test_what_goes_wrong_in_a_large_answer_is_told_as_ever() -> None:
+    """A bound, or a body that is not as documented."""
+    heavy = Heavy()
+    heavy.released.set()
+    with pytest.raises(ValueError, match="not as documented"):
+        await list_all(heavy.catalog(ValueError("not as documented")), always(BIG), 9, 9)
+    with pytest.raises(TooLong, match="max_instruments"):
+        await list_all(heavy.catalog(), always(BIG), 9, 1)
+    with pytest.raises(ValueError, match="not as documented"):
+        await drive(heavy.witness(ValueError("not as documented")), always(BIG))
+    assert heavy.ends == ["ended"] * 3

@@ -127,30 +127,6 @@ async def test_pauses_grow_and_end() -> None:
     assert pauses == [1, 2, 4, 4]
 
 
-async def test_retry_after_holds_everybody_back() -> None:
-    """The venue asked us to wait: that means every request to it, and no less than it said."""
-    clock, notes = ManualClock(), Notes()
-    came: list[tuple[str, float]] = []
-    script = replies((429, b"", {"Retry-After": "20"}), (200, b"{}"))
-
-    def noted(request: web.Request) -> web.Response:
-        came.append((request.path, clock.mono()))
-        return script(request)
-
-    async with serving(noted) as web_, a_client(web_, clock, notes) as http:
-        first = asyncio.ensure_future(http.fetch(Request("/a"), "discovery"))
-        while not notes.answers:
-            await SystemClock().sleep(0.002)
-        second = asyncio.ensure_future(http.fetch(Request("/b"), "witness"))
-
-        async def both() -> None:
-            await asyncio.gather(first, second)
-
-        await passing(clock, notes, both())
-    assert {path for path, _ in came} == {"/a", "/b"}
-    assert all(at - came[0][1] >= 20 for _, at in came[1:])
-
-
 async def test_a_retry_after_beyond_reason_is_capped() -> None:
     """A venue that says next year is asked again after our own bound."""
     clock, notes, tuning = ManualClock(), Notes(), HttpTuning(retry_after_s=30.0)
@@ -228,6 +204,17 @@ async def test_a_refusal_is_told_at_once_and_clearly(status: int) -> None:
     assert len(said) < 600
     assert len(web_.asked) == 1
     assert "s3cr3t" not in notes.urls[0]
+
+
+async def test_what_the_venue_says_is_masked_before_it_is_cut_off() -> None:
+    """Half a secret is half a secret too many."""
+    Secrets({"key": "half-of-it-half-of-it"})
+    clock, notes = ManualClock(), Notes()
+    body = b"x" * 190 + b"half-of-it-half-of-it"
+    async with serving(replies((404, body))) as web_, a_client(web_, clock, notes) as http:
+        with pytest.raises(Refused) as caught:
+            await http.fetch(PAGE, "discovery")
+    assert "half" not in str(caught.value)
 
 
 async def test_a_complaint_that_stays_is_a_refusal() -> None:

@@ -1,11 +1,16 @@
 """Credentials: fetched from where they are kept, shown nowhere."""
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from ssmd.model.errors import ConfigError
+from ssmd.model.venue import Handshake
 from ssmd.runtime import secrets
 
 VALUE = "correct-horse-battery"
@@ -36,6 +41,71 @@ def test_a_value_once_fetched_is_masked_in_any_text() -> None:
     """A library that quotes our request must not publish the key in it."""
     secrets.resolve("venue", "env:A", ("key",), environ={"A": "s3cr3t-of-this-test"})
     assert secrets.masked("GET /?k=s3cr3t-of-this-test&x") == "GET /?k=[secret]&x"
+
+
+LINES = ("MIIEowFirstLineOfTheTest+/=", "SecondLineOfTheTest0123", "tail==")
+PEM = "\n".join(("-----BEGIN TEST KEY-----", *LINES, "-----END TEST KEY-----"))
+
+
+@pytest.mark.parametrize("written", [PEM, f" {PEM}\n\n", PEM.replace("\n", "\\n")])
+@pytest.mark.parametrize(
+    "shown", [str, str.strip, json.dumps, repr, lambda text: msgspec.json.encode(text).decode()]
+)
+def test_no_line_of_a_secret_is_shown_however_it_is_written(
+    written: str, shown: Callable[[str], str]
+) -> None:
+    """Trimmed as headers trim it, quoted as JSON, or only one line of it."""
+    found = secrets.resolve("venue", "env:A", ("key",), environ={"A": written})
+    for text in (shown(found["key"]), *LINES):
+        said = secrets.masked(f"key: {text}.")
+        assert secrets.MASK in said
+        assert not any(line in said for line in LINES)
+    assert secrets.masked("-----BEGIN TEST KEY-----") == "-----BEGIN TEST KEY-----"
+
+
+@pytest.mark.parametrize(
+    "sent", [str.strip, quote, lambda text: quote(text.strip(), safe=""), json.dumps]
+)
+def test_what_is_sent_is_masked_also_when_it_was_stored_with_space_around(
+    sent: Callable[[str], str],
+) -> None:
+    """Headers trim what they are given, addresses escape it."""
+    value = ' 0b1c/2d3e "key\\id" \xfc+ \n'
+    secrets.resolve("venue", "env:A", ("key",), environ={"A": value})
+    said = secrets.masked(f"X-KEY: {sent(value)}!")
+    assert secrets.MASK in said
+    assert "2d3e" not in said
+
+
+def test_the_longest_is_masked_first() -> None:
+    """A secret that begins like another one is not left with its end showing."""
+    for value in ("prefix-of-both", "prefix-of-both-and-more", "prefix-of-bo"):
+        secrets.resolve("venue", "env:A", ("key",), environ={"A": value})
+    assert secrets.masked("<prefix-of-both-and-more>") == "<[secret]>"
+
+
+def test_what_is_short_is_not_looked_for() -> None:
+    """Also when it is a line of something longer, or short without the space around it."""
+    for value in ("abcde", "  abcde  ", "abcde\nanother-line-of-it"):
+        secrets.resolve("venue", "env:A", ("key",), environ={"A": value})
+    assert secrets.masked("abcde another-line-of-it") == "abcde [secret]"
+
+
+def test_a_value_that_is_no_text_is_a_secret_all_the_same() -> None:
+    """The environment may hold any bytes."""
+    value = "no-text-\udcff-at-all"
+    secrets.resolve("venue", "env:A", ("key",), environ={"A": value})
+    assert secrets.masked(f"k={value}") == "k=[secret]"
+
+
+def test_a_handshake_shows_the_names_of_its_headers_only() -> None:
+    """It stands in tracebacks and in failed assertions."""
+    handshake = Handshake("wss://x/ws", {"X-KEY": VALUE, "X-STAMP": "1700000000123"})
+    for text in (repr(handshake), str(handshake), f"{[handshake]}"):
+        assert VALUE not in text
+        assert "1700000000123" not in text
+        assert "wss://x/ws" in text
+        assert "X-KEY" in text
 
 
 def test_a_file_gives_its_content_without_the_last_newline(tmp_path: Path) -> None:

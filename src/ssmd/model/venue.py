@@ -19,11 +19,15 @@ class Handshake(msgspec.Struct, frozen=True):
 
     Attributes:
         url: Where to connect.
-        headers: What to send with the upgrade request; may hold credentials, never logged.
+        headers: What to send with the upgrade request; may hold credentials, never logged
+            (printing it shows their names only).
     """
 
     url: str
     headers: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Handshake({self.url!r}, headers: {', '.join(self.headers) or 'none'})"
 
 
 class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):

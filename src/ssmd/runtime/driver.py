@@ -1,13 +1,19 @@
 """Drives a venue's REST generators: they ask, we fetch, and nothing is cut off in silence."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
 from ssmd.model.errors import SsmdError
 from ssmd.model.instrument import Instrument
 from ssmd.model.rest import Catalog, Page, Request, Witness
+
+T = TypeVar("T")
+
+_LARGE_BYTES: Final = 16 << 10
+"""From here on an answer takes longer than a millisecond to read: 60 ns a byte were measured."""
 
 Fetch = Callable[[Request], Awaitable[bytes]]
 """Gives the body of a request's successful answer: a `runtime.http.Fetcher`, say."""
@@ -72,13 +78,19 @@ async def drive(witness: Witness, fetch: Fetch) -> bytes:
         SsmdError: A request failed.
         ValueError: A body is not what the venue documents.
     """
+
+    def answered(body: bytes | None) -> Request | bytes:
+        try:
+            return next(witness) if body is None else witness.send(body)
+        except StopIteration as done:
+            digest: bytes = done.value
+            return digest
+
     try:
-        request = next(witness)
-        while True:
-            request = witness.send(await fetch(request))
-    except StopIteration as done:
-        digest: bytes = done.value
-        return digest
+        step = answered(None)
+        while isinstance(step, Request):
+            step = await _step(answered, await fetch(step))
+        return step
     finally:
         witness.close()
 
@@ -119,23 +131,70 @@ async def sift(
         SsmdError: A request failed.
         ValueError: A body is not what the venue documents.
     """
-    asked = given = 0
-    rejects: list[str] = []
+    sifting = _Sifting(catalog, sieve, max_pages, max_kept)
     try:
-        step = next(catalog)
-        while True:
-            if isinstance(step, Page):
-                given += 1
-                sieve.add(step.instruments)
-                rejects += step.rejects
-                if sieve.kept > max_kept:
-                    raise TooLong("max_instruments", max_kept)
-            else:
-                asked += 1
-            if max(asked, given) > max_pages:
-                raise TooLong("max_pages", max_pages)
-            step = catalog.send(b"" if isinstance(step, Page) else await fetch(step))
-    except StopIteration:
-        return asked, tuple(rejects)
+        request = sifting.answered(None)
+        while request is not None:
+            request = await _step(sifting.answered, await fetch(request))
     finally:
         catalog.close()
+    return sifting.asked, tuple(sifting.rejects)
+
+
+class _Sifting:
+    """A listing on its way through a sieve."""
+
+    def __init__(self, catalog: Catalog, sieve: Sieve, max_pages: int, max_kept: int) -> None:
+        self.asked = 0
+        self.rejects: list[str] = []
+        self._given = 0
+        self._catalog = catalog
+        self._sieve = sieve
+        self._max_pages = max_pages
+        self._max_kept = max_kept
+
+    def answered(self, body: bytes | None) -> Request | None:
+        """Take what an answer holds; gives what is asked next, None when all is listed."""
+        try:
+            step = next(self._catalog) if body is None else self._catalog.send(body)
+            while isinstance(step, Page):
+                self._take(step)
+                step = self._catalog.send(b"")
+        except StopIteration:
+            return None
+        self.asked += 1
+        self._bound()
+        return step
+
+    def _take(self, page: Page) -> None:
+        self._given += 1
+        self._sieve.add(page.instruments)
+        self.rejects += page.rejects
+        if self._sieve.kept > self._max_kept:
+            raise TooLong("max_instruments", self._max_kept)
+        self._bound()
+
+    def _bound(self) -> None:
+        if max(self.asked, self._given) > self._max_pages:
+            raise TooLong("max_pages", self._max_pages)
+
+
+async def _step(work: Callable[[bytes], T], body: bytes) -> T:
+    """Work on an answer; in a thread when it is large, so that sockets are read meanwhile.
+
+    A thread cannot be stopped: whoever is cancelled is so when the work is done, since a generator
+    cannot be closed while it runs.
+    """
+    if len(body) < _LARGE_BYTES:
+        return work(body)
+    running = asyncio.get_running_loop().run_in_executor(None, work, body)
+    cancelled: asyncio.CancelledError | None = None
+    while not running.done():
+        try:
+            await asyncio.wait((running,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        running.exception()  # nobody is to miss it
+        raise cancelled
+    return running.result()

@@ -22,7 +22,7 @@ from ssmd.model.timestamp import SECOND_NS
 from ssmd.runtime import backoff
 from ssmd.runtime.bucket import Bucket
 from ssmd.runtime.clock import Clock, within
-from ssmd.runtime.secrets import masked, without_credentials
+from ssmd.runtime.secrets import excerpt, masked, without_credentials
 
 _SHOWN: Final = 200
 """Characters of a refusal's body that stand in the message."""
@@ -216,7 +216,7 @@ class Http:
         shown = masked(without_credentials(url))
         last = ""
         for attempt in range(self._tuning.attempts):
-            await self._clock.sleep(bucket.take(request.cost, self._clock.mono()))
+            await self._turn(bucket, request.cost)
             answer = await self._attempt(url, service.timeout_s, purpose, asked)
             last = self._trouble(answer, shown)
             if not last and answer.body is not None:
@@ -224,6 +224,14 @@ class Http:
             if attempt + 1 < self._tuning.attempts:
                 await self._pause(answer, attempt, bucket)
         raise Unanswered(shown, self._tuning.attempts, last)
+
+    async def _turn(self, bucket: Bucket, cost: float) -> None:
+        """Wait until we may ask, and what is asked can be kept."""
+        turn = bucket.take(cost, self._clock.mono())
+        await self._recorder.ready()
+        while wait_s := bucket.wait_s(turn, self._clock.mono()):  # it may be shut meanwhile
+            await self._clock.sleep(wait_s)
+            await self._recorder.ready()
 
     def _trouble(self, answer: Answer, shown: str) -> str:
         """Why another attempt is needed; empty when none is.
@@ -236,7 +244,7 @@ class Http:
             if not answer.retryable:
                 raise Refused(shown, status, answer.error or "")
             return answer.error or "no answer"
-        said = masked(" ".join(body[: _SHOWN * 4].decode(errors="replace").split())[:_SHOWN])
+        said = excerpt(body[: _SHOWN * 4].decode(errors="replace"), _SHOWN)
         if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return f"status {status}: {said}" if said else f"status {status}"
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
@@ -247,8 +255,8 @@ class Http:
         if complaint is None:
             return ""
         if not complaint.retryable:
-            raise Refused(shown, status, masked(complaint.reason[:_SHOWN]))
-        return masked(complaint.reason[:_SHOWN])
+            raise Refused(shown, status, excerpt(complaint.reason, _SHOWN))
+        return excerpt(complaint.reason, _SHOWN)
 
     async def _pause(self, answer: Answer, attempt: int, bucket: Bucket) -> None:
         """Leave the service alone after a failed attempt: all of us, if it asked for that."""
@@ -266,7 +274,6 @@ class Http:
         self, url: str, timeout_s: float, purpose: str, asked: Callable[[Asked], None]
     ) -> Answer:
         """Ask once; whatever comes of it is told to the recorder."""
-        await self._recorder.ready()
         began = self._clock.mono()
         where = self._recorder.sent(masked(url))
         asked(where)
@@ -298,12 +305,11 @@ class Http:
         except _TooLarge:
             return f"the body is larger than {self._tuning.max_body_bytes} bytes"
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
-            return masked(f"{type(error).__name__}: {error}"[:_SHOWN])
+            return excerpt(f"{type(error).__name__}: {error}", _SHOWN)
         return None
 
     async def _get(self, url: str, reading: "_Reading") -> None:
-        if self._session is None:
-            self._session = self._open()
+        self._session = self._session or self._open()
         async with self._session.get(URL(url, encoded=True), allow_redirects=False) as answer:
             reading.status = answer.status
             reading.headers = answer.headers

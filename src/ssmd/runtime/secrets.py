@@ -1,11 +1,12 @@
 """Fetches credentials from where they are kept, and keeps them out of sight."""
 
+import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from ssmd.model.errors import ConfigError
 
@@ -13,10 +14,14 @@ _LARGEST_BYTES: Final = 64 << 10
 _SHORTEST: Final = 6
 """Shorter values are not looked for in log lines: they would match half the language."""
 
+_ARMOUR: Final = "-----"
+"""With what the lines around a key in PEM form begin, which everybody knows."""
+
 MASK: Final = "[secret]"
 """What stands in a log line where a credential would."""
 
-_known: set[str] = set()
+_known: list[str] = []
+"""What is looked for, the longest first: a secret may begin with another one."""
 
 
 class Secrets(Mapping[str, str]):
@@ -24,7 +29,8 @@ class Secrets(Mapping[str, str]):
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = dict(values)
-        _known.update(value for value in values.values() if len(value) >= _SHORTEST)
+        shown = {form for value in values.values() for form in _forms(value)}
+        _known[:] = sorted(shown.union(_known), key=len, reverse=True)
 
     def __getitem__(self, name: str) -> str:
         return self._values[name]
@@ -39,12 +45,33 @@ class Secrets(Mapping[str, str]):
         return f"Secrets({', '.join(sorted(self._values))})"
 
 
+def _forms(value: str) -> Iterator[str]:
+    """As what a value can show: trimmed, line by line, and escaped for JSON or an address."""
+    lines = value.replace("\\n", "\n").splitlines()  # often two characters in the environment
+    secret = [line for line in lines if not line.lstrip().startswith(_ARMOUR)]
+    for part in (value.strip(), *(line.strip() for line in secret)):
+        for form in (
+            part,
+            json.dumps(part)[1:-1],
+            json.dumps(part, ensure_ascii=False)[1:-1],
+            quote(part, errors="replace"),
+            quote(part, safe="", errors="replace"),
+        ):
+            if len(part) >= _SHORTEST:
+                yield form
+
+
 def masked(text: str) -> str:
     """The text with every credential fetched so far replaced."""
     for value in _known:
         if value in text:
             text = text.replace(value, MASK)
     return text
+
+
+def excerpt(text: str, most: int) -> str:
+    """The beginning of a text, masked and on one line; masked first, for half a secret is one."""
+    return " ".join(masked(text).split())[:most]
 
 
 def without_credentials(url: str) -> str:
