@@ -343,6 +343,27 @@ async def test_how_old_what_we_know_is_can_be_seen() -> None:
         assert metrics.DISCOVERY_AGE.labels(FEED, "")._value.get() == pytest.approx(500, abs=1)
 
 
+async def test_while_the_venue_does_not_answer_everybody_can_see_it() -> None:
+    """One round may try for minutes: `not asked yet` would be a lie, and no help."""
+    scene = Scene(Shop("a"))
+    answer = asyncio.Event()
+
+    async def fetch(request: Request) -> bytes:
+        await answer.wait()
+        return await scene.shop.fetch(request)
+
+    scene.fetch = fetch
+    async with watching(scene):
+        scene.universe.report()
+        assert scene.reasons == ["universe: the venue is being asked what it lists"]
+        scene.universe.report("HTTP 503")
+        assert scene.reasons[0].endswith("; its last answer: HTTP 503")
+        answer.set()
+        await until(lambda: scene.reasons == [], scene.clock)
+        scene.universe.report("HTTP 503")
+        assert scene.reasons == []
+
+
 def test_the_metrics_know_every_filter() -> None:
     """An excluded instrument without a series would be invisible."""
     assert set(metrics.FILTERS) == set(Filters.__struct_fields__)

@@ -110,7 +110,7 @@ class Asking:
     def report(self) -> None:
         """Make visible how things are; to be called every second."""
         if self._discovered is not None:
-            self._discovered.report()
+            self._discovered.report(self._record.trouble)
 
     def finish(self) -> None:
         """Whoever asked has ended: the record is closed."""

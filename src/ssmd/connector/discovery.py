@@ -115,9 +115,17 @@ class DiscoveryUniverse:
                 yield told
             await self._clock.sleep(pause_s)
 
-    def report(self) -> None:
-        """Make visible how old what we know is."""
+    def report(self, trouble: str = "") -> None:
+        """Make visible how old what we know is, and what the first round is waiting for.
+
+        Args:
+            trouble: What was wrong with the venue's last answer; empty when nothing was.
+        """
         self._telemetry.discovery_age(self._clock.mono() - self._since)
+        if self.selection is None and not self._failures:
+            waiting = "the venue is being asked what it lists"
+            told = f"; its last answer: {trouble}" if trouble else ""
+            self._health.set("universe", ok=False, reason=waiting + told)
 
     async def _round(self) -> str:
         """Ask once; gives why that failed, empty when it did not."""

@@ -18,6 +18,7 @@ from ssmd.runtime.clock import Clock
 from ssmd.runtime.http import Answer, Asked
 from ssmd.runtime.identity import new_connection_id
 
+_OK: Final = 200
 SHARD: Final = "rest"
 """Stands in ids where WebSocket connections have the number of their shard."""
 
@@ -86,6 +87,8 @@ class RestConnection:
         self._open: dict[str, _Open] = {}
         self._current: _Open | None = None
         self._begun = False
+        self.trouble = ""
+        """What was wrong with the last answer, in one phrase; empty when all was well."""
 
     @property
     def id(self) -> str | None:
@@ -120,6 +123,7 @@ class RestConnection:
             error=answer.error,
         )
         self._say(current.life, LEDGER, encode_record(fetched))
+        self.trouble = answer.error or ("" if answer.status == _OK else f"HTTP {answer.status}")
         self._telemetry.rest_answered(
             asked.connection,
             status=answer.status,
