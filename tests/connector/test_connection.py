@@ -206,3 +206,21 @@ async def test_only_what_is_wanted_is_counted_by_symbol(tmp_path: Path) -> None:
         assert live is not None
         assert live.connection.counts == {("trade", SUB.symbol): 50, ("trade", ""): 50}
         assert live.connection.data == 50
+
+
+async def test_one_part_nobody_understands_is_counted_and_kept(tmp_path: Path) -> None:
+    """Its neighbours are data, and somebody must hear of it."""
+
+    class Split(Talk):
+        def receive(self, frame: Frame) -> list[Event]:
+            if frame.opcode.is_control:
+                return [Control("close")]
+            return [Data("trade", payload=b"1"), Data(UNREAD, payload=b"2")]
+
+    with structlog.testing.capture_logs() as logs:
+        async with stage(tmp_path, speaking(b"[1,2]"), Split) as s:
+            await s.frames(1)
+            await s.until(lambda: s.shard.is_connected)
+    kept = [(e.type, e.payload, e.parts) for e in s.kept() if e.ordinal == 0]
+    assert kept == [("trade", b"1", 2), (UNREAD, b"2", 2)]
+    assert "connector.frame_unread" in [entry["event"] for entry in logs]

@@ -136,6 +136,7 @@ async def test_an_answer_that_never_came_is_on_record_too(tmp_path: Path) -> Non
     assert decode_ledger(said[-1].payload) == Fetched(
         request=1, ordinal=None, status=None, duration_s=0.5, purpose="witness", error="no answer"
     )
+    assert rest.trouble == "no answer"
     spool.close()
 
 

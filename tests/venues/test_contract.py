@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssmd import venues
+from ssmd.model.envelope import UNREAD
 from ssmd.model.event import Control, Data, Event, Gap, Reconnect, Refused, Send, Unread
 from ssmd.model.frame import Frame, Now, Opcode
 from ssmd.model.subscription import Subscription
@@ -45,8 +46,9 @@ def check_frame(events: Sequence[Event], venue: Venue) -> None:
     assert not any(isinstance(event, Control | Unread) for event in events[1:])
     if len(parts) > 1:
         assert all(part.payload is not None for part in parts)
+        assert any(part.type != UNREAD for part in parts)
     for part in parts:
-        assert part.type in venue.types
+        assert part.type in venue.types or (part.type == UNREAD and len(parts) > 1)
         assert all(part.symbols)
         assert len(set(part.symbols)) == len(part.symbols)
 

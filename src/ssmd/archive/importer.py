@@ -241,7 +241,7 @@ class _Import:
                     payload=frame.payload if piece.payload is None else piece.payload,
                 )
             )
-        self.result.unread += heard.pieces[0].type == UNREAD
+        self.result.unread += any(piece.type == UNREAD for piece in heard.pieces)
         for record in heard.records(ordinal):
             self._say(LEDGER, record, frame.ts_recv)
             if isinstance(record, GapFound):

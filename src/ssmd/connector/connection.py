@@ -226,6 +226,8 @@ class Connection:
             self._write(frame, ordinal, Data(CONTROL, ts_event=kind.ts_event if kind else None))
         elif len(data) > 1 and all(part.payload is not None for part in data):
             for index, part in enumerate(data):
+                if part.type == UNREAD:
+                    self._telemetry.unread("unexpected_shape")
                 self._write(frame, ordinal, part, index, len(data))
         elif len(data) == 1:
             self._write(frame, ordinal, data[0])

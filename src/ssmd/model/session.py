@@ -14,7 +14,8 @@ class Session(Protocol):
     Every method gives the events that follow from what it was told, in order. A session never
     reads a clock and never sends: `Send` events are sent by its shell. For every frame, `receive`
     gives exactly one `Control`, or one `Unread`, or one or more `Data` (several only when the
-    frame was split into parts), and any other events after them.
+    frame was split into parts; a part nobody understands has the type `_unread`), and any other
+    events after them.
     """
 
     def open(self, now: Now) -> Sequence[Event]:

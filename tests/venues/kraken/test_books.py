@@ -225,13 +225,17 @@ def test_frames_without_checksum_are_taken_as_they_are() -> None:
     assert shown(talk.receive(update(checksum=1))) == ["Gap"]
 
 
-def test_levels_that_are_no_numbers_are_unread_and_show_in_the_next_checksum() -> None:
-    """The frame is kept; the book does not pretend."""
+@pytest.mark.parametrize("bad", ["true", "null", "{}", '"x"', '"NaN"', "[1]"])
+def test_a_level_that_is_no_number_breaks_its_book(bad: str) -> None:
+    """It is as lost as a message that never came: one gap, and a fresh snapshot is asked for."""
     talk = subscribed()
     talk.receive(snapshot())
-    for bad in ("true", "null", "{}", '"x"', '"NaN"', "[1]"):
-        events = talk.receive(update(asks=[(bad, "1")]))
-        assert events == [Unread("unexpected_shape")]
+    label, gap = talk.receive(update(asks=[(bad, "1")], checksum=7))
+    assert label == Data("book", ("BTC/USD",), None, TIME_NS)
+    assert gap == Gap("book", ("BTC/USD",), "checksum", crc(ASKS, BIDS), 7)
+    assert talk.requests() == [("unsubscribe", "book", ["BTC/USD"])]
+    assert shown(talk.receive(update(asks=[(bad, "1")]))) == []
+    assert shown(talk.receive(snapshot())) == ["Repaired"]
 
 
 class Venue:

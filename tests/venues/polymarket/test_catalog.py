@@ -292,6 +292,28 @@ def test_a_category_is_a_known_tag_or_the_first(
     assert Grouping(id="", slug="", series=None, tags=tags, end=None).category == category
 
 
+@pytest.mark.parametrize(
+    ("wanted", "category"),
+    [
+        ((), "Crypto"),
+        (("Politics",), "Politics"),
+        (("politics", "Crypto"), "Crypto"),
+        (("Sports", "POLITICS"), "Politics"),
+        (("Sports",), "Crypto"),
+        (("Bitcoin",), "Crypto"),
+    ],
+)
+def test_of_several_categories_one_that_is_asked_for_counts(
+    wanted: tuple[str, ...], category: str
+) -> None:
+    """A market of politics and crypto is found by either; mere tags are no categories."""
+    tags = [{"label": label} for label in ("Bitcoin", "Politics", "Crypto")]
+    found, _, _ = listed(sliced([event(1, tags=tags)]), CatalogQuery(categories=wanted))
+    assert {(item.category, item.tags) for item in found} == {
+        (category, ("Bitcoin", "Politics", "Crypto"))
+    }
+
+
 def test_the_end_of_an_event_stands_in_for_a_markets() -> None:
     """Some markets state none."""
     found, _, _ = listed(sliced([event(1, endDate="2026-06-17T00:00:00Z")]))

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssmd.model.envelope import UNREAD
 from ssmd.model.errors import ConfigError
 from ssmd.model.event import Control, Data, Event, Reconnect, Subscribed, Unread
 from ssmd.model.frame import Now, Opcode
@@ -102,11 +103,14 @@ def test_what_is_no_list_of_messages_is_unread(payload: bytes, reason: str) -> N
 
 
 def test_a_book_beside_something_new_still_confirms() -> None:
-    """A message type nobody knew must not cost a reconnect."""
+    """A message type nobody knew must cost neither a reconnect nor the book."""
     talk = Talk()
     talk.want(YES)
-    frame = b"[" + written(book()) + b',{"event_type":"new_kind"}]'
-    assert talk.receive(frame) == [Unread("unknown_channel"), Subscribed(sub(YES))]
+    new = b'{"event_type":"new_kind"}'
+    told, unread, answer = talk.receive(b"[" + written(book()) + b"," + new + b"]")
+    assert told == Data("book", (YES,), None, TIME_NS, written(book()), MARKET)
+    assert unread == Data(UNREAD, payload=new)
+    assert answer == Subscribed(sub(YES))
 
 
 def test_pong_is_text_and_never_data() -> None:

@@ -102,6 +102,19 @@ class Books:
             return Repaired("book", (symbol,), "snapshot" if snapshot else "checksum")
         return None
 
+    def unreadable(self, item: Item, symbol: str, *, snapshot: bool) -> Gap | None:
+        """Pass over a part of a book message that cannot be applied: the book is proved no more.
+
+        It is as lost as a message that never came. A snapshot that cannot be read leaves no book.
+        """
+        kept = self._of(symbol)
+        if kept.book is None and not snapshot:
+            return self._unfounded(kept, item, symbol)
+        held = crc32((kept.asks + kept.bids).encode()) if kept.book is not None else 0
+        if snapshot:
+            kept.book = None
+        return _break(kept, symbol, held, item.checksum or 0)
+
     def _unfounded(self, kept: _Kept, item: Item, symbol: str) -> Gap | None:
         """An update without a snapshot: a loss only where the snapshot was confirmed."""
         if not kept.promised:

@@ -99,6 +99,7 @@ CHANNELS: Final = frozenset({"ticker", "trade", "book", "instrument", "ohlc"})
 """Every channel that is captured; each is a message type of the same name."""
 
 _decoder: Final = msgspec.json.Decoder(Message, float_hook=str)
+_values: Final = msgspec.json.Decoder(float_hook=str)
 _discriminators: Final = msgspec.json.Decoder(_Discriminators)
 _encoder: Final = msgspec.json.Encoder()
 
@@ -110,7 +111,7 @@ def read(payload: bytes) -> Message | Unread:
             payload.decode()  # the JSON reader does not look into the fields it skips
         return _decoder.decode(payload)
     except msgspec.ValidationError:
-        return Unread(_misfit(payload))
+        return _mended(payload) or Unread(_misfit(payload))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Unread("malformed")
 
@@ -123,6 +124,48 @@ def _misfit(payload: bytes) -> str:
         channel = None
     known = channel is None or channel in CHANNELS or channel in {"heartbeat", "status"}
     return "unexpected_shape" if known else "unknown_channel"
+
+
+def _mended(payload: bytes) -> Message | None:
+    """Market data of which something is not as it should be, with what can be read; else None."""
+    try:
+        told = _values.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if not isinstance(told, dict) or told.get("method") is not None:
+        return None
+    channel, data = told.get("channel"), told.get("data")
+    if not isinstance(channel, str) or channel not in CHANNELS:
+        return None
+    if channel == "instrument":
+        data = data.get("pairs") if isinstance(data, dict) else None
+    if not isinstance(data, list):
+        return None
+    items = [_item(value) for value in data]
+    return Message(
+        channel=channel,
+        type=_text_or_none(told.get("type")),
+        data=Instruments(items) if channel == "instrument" else items,
+        timestamp=_text_or_none(told.get("timestamp")),
+    )
+
+
+def _item(value: object) -> Item:
+    """An element; a symbol or time that is none counts as unsaid, anything else spoils a book."""
+    if not isinstance(value, dict):
+        return Item()
+    symbol, timestamp = _text_or_none(value.get("symbol")), _text_or_none(value.get("timestamp"))
+    try:
+        item = msgspec.convert({**value, "symbol": symbol, "timestamp": timestamp}, Item)
+    except (msgspec.ValidationError, RecursionError):
+        checksum = value.get("checksum")
+        item = Item(symbol, timestamp, bids=[WireLevel(None, None)])  # no levels can be had of it
+        item.checksum = checksum if type(checksum) is int else None
+    return item
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def levels(wire: list[WireLevel]) -> list[Level]:

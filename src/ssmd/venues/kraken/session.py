@@ -223,12 +223,13 @@ class KrakenSession:
         """Check every book of a message; ask again for those that do not add up."""
         events: list[Event] = [event]
         for item in items:
-            symbol = item.symbol or ""
+            symbol = item.symbol
+            if not symbol:
+                continue  # whichever book it was for will not add up
             try:
                 change = self._books.read(item, symbol, snapshot=snapshot)
             except ValueError:
-                events[0] = _UNEXPECTED[0]
-                continue
+                change = self._books.unreadable(item, symbol, snapshot=snapshot)
             if change is not None:
                 events.append(change)
             if self._books.is_broken(symbol):
@@ -253,10 +254,9 @@ def interval_of(parameters: Mapping[str, object]) -> int:
 
 
 def _symbols(items: list[Item]) -> tuple[str, ...] | None:
-    """The symbols of a message, each once, in order; None when an element has none."""
-    found = dict.fromkeys(item.symbol for item in items)
-    symbols = tuple(symbol for symbol in found if symbol)
-    return symbols if len(symbols) == len(found) else None
+    """The symbols of a message, each once, in order; None when none of its elements has one."""
+    symbols = tuple(dict.fromkeys(item.symbol for item in items if item.symbol))
+    return symbols if symbols or not items else None
 
 
 def _is_news(earlier: Item | None, status: Item) -> bool:

@@ -3,6 +3,7 @@
 https://docs.kraken.com/exchange/api-reference/futures-websocket/
 """
 
+import contextlib
 from typing import Final
 
 import msgspec
@@ -49,6 +50,17 @@ class Message(msgspec.Struct, gc=False):
     trades: list[Counted] | None = None
 
 
+class _Snapshot(msgspec.Struct, gc=False):
+    """A trade snapshot of which a trade is not as it should be."""
+
+    event: str | None = None
+    feed: str | None = None
+    product_id: str | None = None
+    time: int | None = None
+    timestamp: int | None = None
+    trades: list[msgspec.Raw] = []
+
+
 class _Discriminators(msgspec.Struct, gc=False):
     """What tells the kinds of frame apart, when the rest is not what it should be."""
 
@@ -64,6 +76,8 @@ class _Request(msgspec.Struct, omit_defaults=True):
 
 _decoder: Final = msgspec.json.Decoder(Message)
 _tolerant: Final = msgspec.json.Decoder(Message, strict=False)
+_snapshot: Final = msgspec.json.Decoder(_Snapshot, strict=False)
+_counted: Final = msgspec.json.Decoder(Counted, strict=False)
 _discriminators: Final = msgspec.json.Decoder(_Discriminators)
 _encoder: Final = msgspec.json.Encoder()
 
@@ -86,12 +100,36 @@ def _misfit(payload: bytes) -> Message | Unread:
         return _tolerant.decode(payload)
     except (msgspec.DecodeError, RecursionError):
         pass
+    snapshot = _trades(payload)
+    if snapshot is not None:
+        return snapshot
     try:
         told = _discriminators.decode(payload)
     except (msgspec.DecodeError, RecursionError):
         return Unread("unexpected_shape")
     known = told.event is not None or told.feed is None or told.feed in TYPES | {HEARTBEAT}
     return Unread("unexpected_shape" if known else "unknown_channel")
+
+
+def _trades(payload: bytes) -> Message | None:
+    """A trade snapshot with the trades that can be read; None when it is none."""
+    try:
+        told = _snapshot.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if told.event is not None or told.feed != "trade_snapshot":
+        return None
+    trades: list[Counted] = []
+    for raw in told.trades:
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            trades.append(_counted.decode(raw))
+    return Message(
+        feed=told.feed,
+        product_id=told.product_id,
+        time=told.time,
+        timestamp=told.timestamp,
+        trades=trades,
+    )
 
 
 def canonical(product_id: str) -> str:
@@ -108,6 +146,13 @@ def counter(value: int | None) -> int | None:
     if value is None or 0 <= value <= _LARGEST:
         return value
     raise ValueError("a counter is out of range")
+
+
+def numbers(trades: list[Counted] | None) -> list[int]:
+    """The counters of some trades; one that is none hurts no other."""
+    return [
+        trade.seq for trade in trades or () if trade.seq is not None and 0 <= trade.seq <= _LARGEST
+    ]
 
 
 def time_of(message: Message) -> int | None:

@@ -235,11 +235,8 @@ class KrakenFuturesSession:
                     event, "book", self._counters["book"].snapshot(symbol, number)
                 )
             case "trade_snapshot":
-                numbers = [
-                    found
-                    for trade in message.trades or ()
-                    if (found := messages.counter(trade.seq)) is not None
-                ]
+                # A trade that cannot be read is not had: its number is missing here as well.
+                numbers = messages.numbers(message.trades)
                 if numbers:
                     told = self._counters["trade"].snapshot(symbol, max(numbers), min(numbers))
                     return self._snapshot(event, "trade", told)

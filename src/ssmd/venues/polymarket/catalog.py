@@ -62,7 +62,7 @@ def catalog(query: CatalogQuery) -> Catalog:
         if not events:
             return
         if news:
-            yield _read(news, tokens)
+            yield _read(news, tokens, query.categories)
         elif len(events) <= overlap:
             return
         step = len(events) - min(overlap, len(events) - 1)
@@ -105,14 +105,14 @@ def _name(event: bytes) -> bytes | str:
     return str(number) if isinstance(number, str | int) else event
 
 
-def _read(events: list[bytes], tokens: set[str]) -> Page:
+def _read(events: list[bytes], tokens: set[str], wanted: tuple[str, ...]) -> Page:
     """The instruments of some events; what cannot be read hurts nothing else."""
     found: list[Instrument] = []
     rejects: list[str] = []
     for body in events:
         try:
             event = _event.decode(body)
-            grouping = _grouping(event)
+            grouping = _grouping(event, wanted)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             rejects.append(f"An event cannot be read: {error}.")
             continue
@@ -130,7 +130,7 @@ def _read(events: list[bytes], tokens: set[str]) -> Page:
     return Page(tuple(found), tuple(rejects))
 
 
-def _grouping(event: _Event) -> Grouping:
+def _grouping(event: _Event, wanted: tuple[str, ...]) -> Grouping:
     """What all markets of an event share."""
     series = event.seriesSlug
     if not series and isinstance(event.series, list) and event.series:
@@ -146,6 +146,7 @@ def _grouping(event: _Event) -> Grouping:
         series=_text(series) or None,
         tags=tags,
         end=_text(event.endDate) or None,
+        wanted=frozenset(category.casefold() for category in wanted),
     )
 
 

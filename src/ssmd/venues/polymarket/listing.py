@@ -19,7 +19,10 @@ CATEGORIES: Final = (
     "Pop Culture",
     "Entertainment",
 )
-"""Tags that divide the listings, the first one an event has counts. `category` is always null."""
+"""Tags that divide the listings, since `category` is always null.
+
+Of several that an event has the first one here counts, or the first one that was asked for.
+"""
 
 
 class Grouping(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +34,7 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
         series: The slug of the series it recurs in; None when it does not.
         tags: Its labels; None when none are stated at all.
         end: When it ends, as the venue writes it.
+        wanted: The categories that were asked for, in small letters; empty for all.
     """
 
     id: str
@@ -38,17 +42,17 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
     series: str | None
     tags: tuple[str, ...] | None
     end: str | None
+    wanted: frozenset[str] = frozenset()
 
     @property
     def category(self) -> str | None:
-        """The division it belongs to: by a known tag, else by its first one."""
+        """The division it belongs to: by a known tag (a wanted one first), else by its first one."""
         if not self.tags:
             return None
         labels = {label.casefold() for label in self.tags}
-        for category in CATEGORIES:
-            if category.casefold() in labels:
-                return category
-        return self.tags[0]
+        known = [category for category in CATEGORIES if category.casefold() in labels]
+        wanted = [category for category in known if category.casefold() in self.wanted]
+        return next(iter((*wanted, *known)), self.tags[0])
 
 
 def instruments(market: Fields, event: Grouping, payload: bytes) -> list[Instrument]:

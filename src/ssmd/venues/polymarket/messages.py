@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from ssmd.model.event import Unread
+from ssmd.model.fields import decode, encode
 
 PING: Final = b"PING"
 """The keepalive: plain text, every ten seconds."""
@@ -35,6 +36,8 @@ _MILLI_NS: Final = 1_000_000
 _LONGEST_TIME: Final = 18
 _ABSENT: Final = msgspec.Raw()
 _WHITE: Final = b" \t\r\n"
+_LISTS: Final = {"price_changes": "asset_id", "assets_ids": None}
+"""The lists whose elements are read, and the field that is the token; None for the element."""
 
 
 class Change(msgspec.Struct, gc=False):
@@ -125,7 +128,7 @@ def read(payload: bytes) -> Label | Unread:
     try:
         if not payload.isascii():
             payload.decode()
-        message = _message.decode(payload)
+        message = _decoded(payload)
     except msgspec.ValidationError:
         return Unread(_misfit(payload))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -138,6 +141,44 @@ def read(payload: bytes) -> Label | Unread:
     if symbols is None:
         return Unread("unexpected_shape")
     return Label(kind, symbols, message.market or None, _time(message.timestamp))
+
+
+def _decoded(payload: bytes) -> Message:
+    """A message; elements of its lists that name no token count as not there.
+
+    Raises:
+        msgspec.DecodeError: It is none.
+    """
+    try:
+        return _message.decode(payload)
+    except msgspec.ValidationError:
+        mended = _mended(payload)
+        if mended is None:
+            raise
+        return _message.decode(mended)
+
+
+def _mended(payload: bytes) -> bytes | None:
+    """A message without the elements that are not as they should be; None when that is no help."""
+    try:
+        value = decode(payload)
+        if not isinstance(value, dict):
+            return None
+        for name, field in _LISTS.items():
+            items = value.get(name)
+            if isinstance(items, list):
+                # One that is left out wholly would seem to be an empty list, which is something.
+                value[name] = [item for item in items if _is_token(item, field)] or items
+        return encode(value).encode()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_token(item: object, field: str | None) -> bool:
+    """Whether an element of a list names a token, itself or in a field."""
+    if field is not None:
+        item = item.get(field) if isinstance(item, dict) else None
+    return isinstance(item, str | int) and not isinstance(item, bool)
 
 
 def first_request(tokens: list[str]) -> bytes:
@@ -185,7 +226,7 @@ def _has_levels(message: Message) -> bool:
 
 
 def _symbols(message: Message, kind: str) -> tuple[str, ...] | None:
-    """The tokens, each once; None when one that must be there is missing."""
+    """The tokens that can be read, each once; None when there should be some and are none."""
     named: list[str | int | None]
     if kind == PRICE_CHANGE:
         named = [change.asset_id for change in message.price_changes or []]
@@ -193,8 +234,12 @@ def _symbols(message: Message, kind: str) -> tuple[str, ...] | None:
         named = list(message.assets_ids or [])
     else:
         named = [message.asset_id]
-    symbols = tuple(dict.fromkeys("" if name is None else str(name) for name in named))
-    return symbols if all(symbols) else None
+    found = dict.fromkeys("" if name is None else str(name) for name in named)
+    if "" in found:
+        del found[""]
+        if not found:
+            return None
+    return tuple(found)
 
 
 def _time(timestamp: object) -> int | None:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ssmd.venues.polymarket.rows_message import Found, Message
+from ssmd.model.fields import encode
+from ssmd.venues.polymarket.rows_message import Found, Message, Problem
 from ssmd.venues.polymarket.tables import (
     BestBidAsk,
     LastTradePrice,
@@ -64,14 +65,19 @@ def tick_size_change(message: Message) -> Found:
 
 def new_market(message: Message) -> Found:
     """One row per token; one without a token when none is named."""
-    outcomes = message.texts("outcomes") or ()
-    for index, token in _tokens(message):
+    outcomes = message.items("outcomes")
+    for item in _tokens(message):
+        if isinstance(item, Problem):
+            yield item
+            continue
+        index, token = item
+        outcome = outcomes[index] if index < len(outcomes) and token is not None else None
         yield NewMarket(
             symbol=token,
             ts_event=message.ts_event,
             market=message.market,
             market_id=message.text("id"),
-            outcome=outcomes[index] if index < len(outcomes) and token is not None else None,
+            outcome=None if outcome is None else _spelled(outcome),
             question=message.text("question"),
             slug=message.text("slug"),
             description=message.text("description"),
@@ -93,7 +99,11 @@ def new_market(message: Message) -> Found:
 def market_resolved(message: Message) -> Found:
     """One row per token; one without a token when none is named."""
     winner = message.text("winning_asset_id")
-    for _, token in _tokens(message):
+    for item in _tokens(message):
+        if isinstance(item, Problem):
+            yield item
+            continue
+        _, token = item
         yield MarketResolved(
             symbol=token,
             ts_event=message.ts_event,
@@ -114,9 +124,9 @@ def market_resolved(message: Message) -> Found:
         )
 
 
-def _tokens(message: Message) -> Iterator[tuple[int, str | None]]:
+def _tokens(message: Message) -> Iterator[tuple[int, str | None] | Problem]:
     """The tokens of a condition, each once, with their place in the list."""
-    tokens = message.texts("assets_ids") or ()
+    tokens = message.items("assets_ids")
     # The venue says both twice; only a difference would be news.
     if message.value.get("condition_id") == message.market:
         message.ignore("condition_id")
@@ -124,5 +134,15 @@ def _tokens(message: Message) -> Iterator[tuple[int, str | None]]:
         message.ignore("clob_token_ids")
     if not tokens:
         yield 0, None
-    for token in dict.fromkeys(tokens):
-        yield tokens.index(token), token
+    seen: set[str] = set()
+    for index, token in enumerate(tokens):
+        if isinstance(token, bool) or not isinstance(token, str | int) or token == "":
+            yield Problem(f"assets_ids[{index}]", f"not a token: {_spelled(token)[:60]}")
+        elif str(token) not in seen:
+            seen.add(str(token))
+            yield index, str(token)
+
+
+def _spelled(value: object) -> str:
+    """A text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else encode(value)

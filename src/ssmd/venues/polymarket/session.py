@@ -11,6 +11,7 @@ and has stopped sending data is found per instrument, where books can be asked f
 from collections.abc import Sequence
 from typing import Final
 
+from ssmd.model.envelope import UNREAD
 from ssmd.model.event import (
     Control,
     Data,
@@ -119,29 +120,28 @@ class PolymarketSession:
                 return (unread,)
 
     def _list(self, payload: bytes) -> Sequence[Event]:
-        """An array: a part for each element when they add up to the frame, else one whole."""
+        """An array: a part for each element when they add up to the frame, else one whole.
+
+        An element that cannot be read is unread by itself, and costs its neighbours nothing.
+        """
         raws = messages.elements(payload)
         if isinstance(raws, Unread):
             return (raws,)
         if not raws:
             return _EMPTY
         parts = [bytes(raw) for raw in raws]
-        labels: list[Label] = []
-        unread: Unread | None = None
-        for part in parts:
-            label = messages.read(part)
-            if isinstance(label, Label):
-                labels.append(label)
-            else:
-                unread = unread or label
-        if unread is not None:
-            return self._told([unread], labels)  # what can be read still confirms
+        read = [messages.read(part) for part in parts]
+        labels = [label for label in read if isinstance(label, Label)]
+        if not labels:
+            return (next(label for label in read if isinstance(label, Unread)),)
         if len(parts) == 1:
             return self._told([_data(labels[0], None)], labels)
         if messages.splits(payload, parts):
-            return self._told(
-                [_data(label, part) for label, part in zip(labels, parts, strict=True)], labels
-            )
+            pieces = [
+                _data(label, part) if isinstance(label, Label) else Data(UNREAD, payload=part)
+                for label, part in zip(read, parts, strict=True)
+            ]
+            return self._told(pieces, labels)
         return self._told([_whole(labels)], labels)
 
     def _told(self, events: Sequence[Event], labels: list[Label]) -> Sequence[Event]:
@@ -175,7 +175,10 @@ def _data(label: Label, payload: bytes | None) -> Data:
 
 
 def _whole(labels: list[Label]) -> Data | Unread:
-    """One label for several messages that cannot be cut apart: only where they are of one type."""
+    """One label for several messages that cannot be cut apart: only where they are of one type.
+
+    What cannot be read of them has no say in it: their rows reject it, and no more.
+    """
     if len({label.type for label in labels}) > 1:
         return _UNEXPECTED[0]
     symbols = dict.fromkeys(symbol for label in labels for symbol in label.symbols)
