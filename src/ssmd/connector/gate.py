@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final
 
+from ssmd.connector.seats import Seats
 from ssmd.runtime.clock import Clock
 
 _JITTER_RATIO: Final = 0.5
@@ -20,8 +21,12 @@ class Gate:
         clock: What time it is.
         interval_s: Shortest pause between the beginnings of two attempts, in seconds.
         at_once: Most attempts under way.
+        sockets: Most sockets open at once, over all shards; None knows no bound.
         chance: Gives a number in 0..1, for jitter: the pauses are up to half as long again, so
             that several feeds of one machine, or several machines, do not knock in step.
+
+    Attributes:
+        seats: Who may open a socket at all; to be asked before the gate.
     """
 
     def __init__(
@@ -30,8 +35,10 @@ class Gate:
         *,
         interval_s: float,
         at_once: int,
+        sockets: int | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        self.seats = Seats(sockets)
         self._clock = clock
         self._chance = chance
         self._interval_s = interval_s

@@ -230,6 +230,7 @@ class Connector:
             self._clock,
             interval_s=max(self._tuning.stagger_s, self._feed.limits.connect_interval_s),
             at_once=self._tuning.concurrent_connects,
+            sockets=self._feed.limits.connections + 1,
         )
 
         def shard(index: int) -> Shard:

@@ -5,8 +5,8 @@ import contextlib
 import platform
 import random
 import ssl
-from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -14,12 +14,14 @@ import ssmd
 from ssmd.connector.connection import Connection
 from ssmd.connector.errors import ConnectFailed
 from ssmd.connector.gate import Gate
+from ssmd.connector.live import Live
+from ssmd.connector.replacing import GENTLE, Replacing, missing, serves
 from ssmd.connector.settings import Tuning
 from ssmd.connector.socket import Socket, connect
 from ssmd.connector.spool.spool import Spool
 from ssmd.connector.telemetry import ShardTelemetry
+from ssmd.connector.upgrade import Upgrade
 from ssmd.model import subscription
-from ssmd.model.frame import Frame
 from ssmd.model.records import Opened
 from ssmd.model.subscription import Limits, Subscription
 from ssmd.model.venue import SessionOptions, Venue
@@ -27,6 +29,7 @@ from ssmd.runtime import backoff
 from ssmd.runtime.clock import Clock, within
 from ssmd.runtime.identity import new_connection_id
 
+__all__ = ["Feed", "Live", "Shard"]
 _ABRUPT: Final = frozenset({"silence", "pong", "send_timeout", "oversize"})
 """The other side does not answer, or must not go on: no handshake."""
 _REPORT_S: Final = 0.5
@@ -52,19 +55,6 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     parameters: Mapping[str, object] = {}
     secrets: Mapping[str, str] = {}
-
-
-class Live:
-    """A connection with its socket."""
-
-    def __init__(self, connection: Connection, socket: Socket) -> None:
-        self.connection = connection
-        self.socket = socket
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the socket is closed."""
-        return self.socket.ended.done()
 
 
 class Shard:
@@ -101,7 +91,7 @@ class Shard:
         self._telemetry = telemetry
         self._tls = tls
         self._news = asyncio.Event()
-        self._planned = False
+        self._replacing = Replacing(clock, tuning)
         self._down_since = clock.mono()
         self._attempt = 0
         self._failed = ""
@@ -133,23 +123,30 @@ class Shard:
 
     def reconnect(self) -> None:
         """Replace the connection, the new one first."""
-        self._planned = True
+        self._replacing.ask()
         self._news.set()
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled; ends with the connection closed."""
         reason = "start"
+        seats = self._gate.seats
+        seats.join()
         try:
             while True:
                 await self._until_wanted()
+                while not seats.take():
+                    await self._clock.sleep(self._tuning.tick_s)
                 live = await self._open(reason)
                 if live is not None:
-                    self.current = live
+                    self._follow(live)
                     await self._watch()
                 reason = "reconnect"
                 await self._clock.sleep(self._pause_s(failed=live is None))
         finally:
-            await self.close("shutdown")
+            try:
+                await self.close("shutdown")
+            finally:
+                seats.leave()
 
     async def close(self, reason: str) -> None:
         """Close the connection politely, within bounds; nothing happens when there is none."""
@@ -166,27 +163,44 @@ class Shard:
             await self._news.wait()
         await self._spool.writable.wait()
 
+    def _follow(self, live: Live) -> None:
+        """This connection counts from now on."""
+        self.current = live
+        self._replacing.begun()
+
     async def _watch(self) -> None:
         """Stay until the connection (or its planned successor) has ended."""
+        seats = self._gate.seats
         while (live := self.current) is not None:
             self._news.clear()
             if live.is_over:
                 self._finish(live)
                 return
-            if live.connection.leaving is not None:
-                await self._end(live, live.connection.leaving)
+            leaving = live.connection.leaving
+            if leaving is not None and leaving not in GENTLE:
+                await self._end(live, leaving)
                 self.current = None
                 return
-            if self._planned:
-                await self._replace(live)
+            if self._may_replace(live) and seats.take_for_successor():
+                try:
+                    await self._replace(live)
+                finally:
+                    seats.successor_settled()
                 continue
             await self._news.wait()
 
+    def _may_replace(self, live: Live) -> bool:
+        """Whether a successor is due, and its opening record can be kept."""
+        return self._replacing.is_due(live.connection) and self._spool.writable.is_set()
+
     async def _replace(self, old: Live) -> None:
-        """Make before break: the successor opens, holds everything, then the old one goes."""
-        self._planned = False
-        successor = await self._open("planned")
+        """Make before break: the successor opens, holds everything, then the old one goes.
+
+        A successor that does not come to hold what the old one holds goes instead.
+        """
+        successor = await self._open("planned", old)
         if successor is None:
+            self._telemetry.connect_failed(self._failed, self._replacing.failed())
             return
         try:
             with contextlib.suppress(TimeoutError):
@@ -194,51 +208,76 @@ class Shard:
         except asyncio.CancelledError:
             await self._end(successor, "shutdown")
             raise
-        if successor.is_over:
-            self._finish(successor)
+        made = successor.connection
+        lost = missing(old.connection, made, self.wanted)
+        useless = successor.is_over or made.leaving is not None
+        if useless or (lost and not old.is_over and serves(old.connection)):
+            self._replacing.rejected(made, len(lost))
+            await self._end(successor, made.leaving or "planned_failed")
             return
-        self.current = successor
-        if self.wanted != successor.connection.wanted:
-            successor.connection.want(self.wanted, "plan")
-        await self._end(old, "planned")
+        self._follow(successor)
+        if made.wanted != self.wanted:
+            made.want(self.wanted, "plan")
+        await self._end(old, old.connection.leaving or "planned")
 
     async def _until_ready(self, successor: Live, old: Live) -> None:
-        while not (successor.is_over or old.is_over or successor.connection.session.ready):
+        """Wait until the successor is as good as it gets, or the old one good for nothing."""
+        made = successor.connection
+        while not (successor.is_over or made.leaving is not None):
+            if made.wanted != self.wanted:
+                made.want(self.wanted, "plan")
+            if made.session.ready or old.is_over or not serves(old.connection):
+                return
             await self._clock.sleep(self._tuning.tick_s)
 
-    async def _open(self, reason: str) -> Live | None:
-        """One attempt; None when it failed."""
-        async with self._gate:
-            now = self._clock.now()
-            previous = self._spool.lives.latest.get(self.id)
-            share = subscription.Shard(self._feed.name, self.index, self.wanted)
-            handshake = self._feed.venue.handshake(
-                self._feed.endpoint, share, self._feed.secrets, now
-            )
-            receiver = _Receiver(lambda socket: self._begin(socket, share, previous, reason))
-            try:
-                socket = await connect(
-                    handshake,
-                    receiver,
-                    clock=self._clock,
-                    tuning=self._tuning,
-                    tls=self._tls,
-                )
-            except (ConnectFailed, asyncio.CancelledError) as error:
-                receiver.abandon()
-                if isinstance(error, asyncio.CancelledError):
-                    raise
-                self._failed = error.reason
-                return None
-        connection = receiver.connection
+    async def _open(self, reason: str, old: Live | None = None) -> Live | None:
+        """One attempt, its seat being taken; None when it failed, the seat being free again."""
+        try:
+            connection, socket = await self._dial(reason, old)
+        except BaseException as error:
+            self._gate.seats.free()
+            if not isinstance(error, ConnectFailed):
+                raise
+            self._failed = error.reason
+            return None
+        if old is not None and old.is_over:
+            self._finish(old)
         live = self.latest = Live(connection, socket)
         down_s = 0.0 if self.is_connected else self._clock.mono() - self._down_since
         self._telemetry.opened(connection.id, reason=reason, peer=socket.peer, down_s=down_s)
-        socket.ended.add_done_callback(lambda _: self._news.set())
+        socket.ended.add_done_callback(lambda _: self._gone(live))
         ticker = asyncio.create_task(self._tick(live), name=f"tick-{connection.id}")
         self._tickers.add(ticker)
         ticker.add_done_callback(lambda task: self._ticker_done(task, live))
         return live
+
+    async def _dial(self, reason: str, old: Live | None) -> tuple[Connection, Socket]:
+        async with self._gate:
+            now = self._clock.now()
+            # A successor follows whom it is to replace, whichever others were tried before.
+            previous = old.connection.id if old else self._spool.lives.latest.get(self.id)
+            share = subscription.Shard(self._feed.name, self.index, self.wanted)
+            handshake = self._feed.venue.handshake(
+                self._feed.endpoint, share, self._feed.secrets, now
+            )
+            upgrade = Upgrade(lambda socket: self._begin(socket, share, previous, reason))
+            try:
+                socket = await connect(
+                    handshake,
+                    upgrade,
+                    clock=self._clock,
+                    tuning=self._tuning,
+                    tls=self._tls,
+                )
+            except (ConnectFailed, asyncio.CancelledError):
+                upgrade.abandon()
+                raise
+        return upgrade.connection, socket
+
+    def _gone(self, live: Live) -> None:
+        live.over_mono = self._clock.mono()
+        self._gate.seats.free()
+        self._news.set()
 
     def _begin(
         self, socket: Socket, share: subscription.Shard, previous: str | None, reason: str
@@ -283,20 +322,25 @@ class Shard:
                 return
             connection.tick(now)
             if now.mono - connection.last_receive > self._feed.limits.silence_s:
-                connection.leave("silence")
+                self._give_up(live, "silence")
             elif socket.is_refused:
                 socket.abort("protocol")
             elif socket.unsent_s(now.mono) > self._tuning.send_s:
-                connection.leave("send_timeout")
-            elif self._tuning.planned_s and live is self.current:
-                self._planned |= now.mono - connection.opened_mono >= self._tuning.planned_s
-                if self._planned:
-                    self._news.set()
+                self._give_up(live, "send_timeout")
+            elif live is self.current and self._may_replace(live):
+                self._news.set()
             if now.mono - reported >= _REPORT_S:
                 reported = now.mono
                 self._telemetry.report_counts()
                 if live is self.current:  # while one replaces another, the old one counts
                     connection.report(now)
+
+    def _give_up(self, live: Live, reason: str) -> None:
+        """A connection is dead; one that is left already, waiting for its successor, ends now."""
+        if live.connection.leaving is None:
+            live.connection.leave(reason)
+        else:
+            live.socket.abort(reason)
 
     def _ticker_done(self, task: asyncio.Task[None], live: Live) -> None:
         self._tickers.discard(task)
@@ -325,7 +369,7 @@ class Shard:
         if live is self.current:
             self.current = None
             self._telemetry.down()
-            self._down_since = self._clock.mono()
+            self._down_since = self._clock.mono() if live.over_mono is None else live.over_mono
         if self._clock.mono() - live.connection.opened_mono >= self._tuning.lived_s:
             self._attempt = 0
 
@@ -340,40 +384,3 @@ class Shard:
         if failed:
             self._telemetry.connect_failed(self._failed, pause)
         return pause
-
-
-class _Receiver:
-    """Stands in until the upgrade is done: a connection that never opened leaves no trace."""
-
-    def __init__(self, begin: Callable[[Socket], Connection]) -> None:
-        self._begin = begin
-        self._socket: Socket | None = None
-        self._connection: Connection | None = None
-
-    @property
-    def connection(self) -> Connection:
-        """The connection, once the upgrade is done."""
-        if self._connection is None:
-            message = "the socket is not open"
-            raise RuntimeError(message)
-        return self._connection
-
-    def opened(self, socket: Socket) -> None:
-        """The upgrade is done."""
-        self._socket = socket
-        self._connection = self._begin(socket)
-
-    def received(self, frame: Frame) -> None:
-        """A frame for the connection."""
-        self.connection.received(frame)
-
-    def unkept(self, reason: Literal["oversize", "protocol"]) -> None:
-        """A loss for the connection to declare."""
-        self.connection.unkept(reason)
-
-    def abandon(self) -> None:
-        """The attempt was given up; should it have succeeded meanwhile, it is closed."""
-        if self._socket is not None and self._connection is not None:
-            connection = self._connection
-            self._socket.ended.add_done_callback(lambda ended: connection.ended(ended.result()))
-            self._socket.abort("connect_failed")

@@ -37,6 +37,7 @@ END_REASONS: Final = (
     "lost",
     "connect_failed",
     "planned",
+    "planned_failed",
     "unwanted",
     "shutdown",
     "task_died",
