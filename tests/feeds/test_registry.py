@@ -89,6 +89,10 @@ def test_a_feed_under_another_name_is_refused(tmp_path: Path) -> None:
             {"versions": [version_tree("1", "2026-01-01", parser_config={"no_such": 1})]},
             "`versions[0].parser_config`",
         ),
+        (
+            {"versions": [version_tree("1", "2026-01-01", rest={"no-such": "https://a.b"})]},
+            "the venue has no REST service 'no-such'. There are: ",
+        ),
     ],
 )
 def test_a_feed_must_suit_its_venue(

@@ -93,3 +93,20 @@ def test_faults_come_when_they_are_due_and_repeat() -> None:
     assert due(101.6) == ["abort"]
     assert due(103.0) == ["ping", "close", "ping"]
     assert due(103.5) == []
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "close:at=nan",
+        "close:at=-1",
+        "close:every=inf",
+        "stall:for=nan",
+        "stall:for=-2",
+        "gap:count=-1",
+    ],
+)
+def test_no_fault_is_planned_for_a_time_that_never_comes(spec: str) -> None:
+    """A schedule compares: `nan` would keep everything behind it from happening."""
+    with pytest.raises(ConfigError, match="cannot be"):
+        parse(spec)

@@ -13,6 +13,7 @@ from ssmd.archive import layout
 from ssmd.archive.verify import Report, verify
 from ssmd.cli import conservation
 from ssmd.cli.conservation import Counts
+from ssmd.cli.options import FiniteRange, check_bus, make_directory
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.performance import Performance
 from ssmd.cli.progress import Progress
@@ -62,7 +63,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(3, 3600),
+    type=FiniteRange(3, 3600),
     default=30.0,
     show_default=True,
     help="How long traffic flows.",
@@ -73,9 +74,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     type=click.Path(file_okay=False, path_type=Path),
     help="Where to record; new or empty. Default: a temporary directory.",
 )
-@click.option(
-    "--rate", type=click.FloatRange(1), default=_RATE, show_default=True, help="Frames/s."
-)
+@click.option("--rate", type=FiniteRange(1), default=_RATE, show_default=True, help="Frames/s.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @output_options
 @click.pass_context
@@ -95,6 +94,7 @@ def demo(
     of their own; a connection is lost, the connector and the archiver are killed.
     """
     output = Output(json=as_json, quiet=quiet)
+    check_bus(None)
     root = _directory(directory)
     feeds = [feed for name in registry.names() if _is_simulated(feed := registry.load_feed(name))]
     output.note(f"Recording {', '.join(feed.name for feed in feeds)} into {root}.")
@@ -112,7 +112,7 @@ def _directory(wanted: Path | None) -> Path:
     """A place that holds nothing yet."""
     if wanted is None:
         return Path(tempfile.mkdtemp(prefix="ssmd-demo-"))
-    if wanted.exists() and any(wanted.iterdir()):
+    if any(make_directory(wanted).iterdir()):
         message = f"{wanted} is not empty."
         raise ConfigError(message, remedy="Name a new directory, or delete what is there.")
     return wanted

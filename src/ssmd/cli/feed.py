@@ -1,6 +1,7 @@
 """`ssmd feed`: the feeds that are known, and whether a file is one."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -66,10 +67,21 @@ def validate(file: Path, *, as_json: bool, quiet: bool) -> None:
     config = registry.load_feed(str(file))
     endpoint = config.endpoint(today(SystemClock()))
     output.lines(
-        f"{file}: the feed {config.name!r} is well: {config.universe.extent},"
-        f" {len(config.universe.channels)} channels, at {endpoint}."
+        f"{file}: the feed {config.name!r} is well: {_extent(config)},"
+        f" {_count(config.universe.channels, 'channel')}, at {endpoint}."
     )
     output.result({"ok": True, "feed": config.name, "endpoint": endpoint})
+
+
+def _extent(config: FeedConfig) -> str:
+    """How much is wanted, in a few words; a symbol that stands twice is one."""
+    symbols = config.universe.symbols
+    return _count(symbols, "symbol") if symbols else config.universe.extent
+
+
+def _count(values: Collection[str], noun: str) -> str:
+    count = len(set(values))
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 @feed.command(

@@ -1,16 +1,20 @@
 """`ssmd import`: recorded frames through session and archive, without a network."""
 
 from pathlib import Path
+from typing import Final
 
 import click
 
 from ssmd.archive.importer import import_capture as put_in
-from ssmd.cli.options import FeedType, directory_option
+from ssmd.cli.options import FeedType, directory_option, make_directory
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.cli.progress import Progress
 from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
 from ssmd.runtime.clock import SystemClock, today
+
+_SHOWN: Final = 10
+"""So many gaps are shown to a person."""
 
 
 @click.command(
@@ -37,7 +41,7 @@ def import_capture(
             capture,
             feed.name,
             registry.venue(feed),
-            directory,
+            make_directory(directory),
             clock=clock,
             parameters=feed.parameters(today(clock)),
             progress=progress.set,
@@ -50,7 +54,9 @@ def import_capture(
         *(
             f"  gap: {gap.channel} {', '.join(gap.symbols)} at frame {gap.ordinal} of"
             f" {gap.connection}: {gap.kind} {gap.expected} expected, {gap.found} found"
-            for gap in result.gaps
+            for gap in result.gaps[:_SHOWN]
         ),
     )
+    if (more := len(result.gaps) - _SHOWN) > 0:
+        output.lines(f"  ... and {more} more (see --json)")
     output.result(result)

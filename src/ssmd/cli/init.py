@@ -59,7 +59,13 @@ def init(
         closed=closed,
         accounts={name: fields for name, fields in accounts.items() if fields},
     )
-    file.write_text(text, encoding="utf-8")
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"{file} cannot be written: {error.strerror}."
+        raise ConfigError(
+            message, remedy="Choose a file in a directory that exists and you may write."
+        ) from error
     output.lines(f"Wrote {file}. Read it, then: ssmd up" + _config_hint(file))
     output.result({"file": str(file), "feeds": names})
 

@@ -1,5 +1,7 @@
 """Options and arguments that several commands share."""
 
+import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +12,7 @@ import msgspec
 from ssmd.bus.settings import BusSettings, from_env
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.registry import load_feed
+from ssmd.feeds.values import check_bus_url
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.unknown import did_you_mean
 
@@ -73,6 +76,47 @@ def bus_settings(url: str | None, keys: Mapping[str, str] | None = None) -> BusS
     return msgspec.structs.replace(settings, **(keys or {}))
 
 
+def check_bus(url: str | None) -> None:
+    """Refuse a bus whose address cannot be handed to services in their files.
+
+    Args:
+        url: Its address in a configuration file; None takes that of `NATS_URL`.
+
+    Raises:
+        ConfigError: It holds credentials, or is no address; a password is not repeated.
+    """
+    settings = bus_settings(url)
+    if any(server.user is not None for server in settings.servers):
+        message = f"The address of the bus, {settings.address}, holds credentials."
+        raise ConfigError(
+            message, remedy="Set NATS_USER and NATS_PASSWORD, or NATS_TOKEN, and leave them out."
+        )
+    try:
+        check_bus_url(settings.url)
+    except ValueError as error:
+        message = f"The bus cannot be used: {error}."
+        raise ConfigError(
+            message, remedy="Correct NATS_URL, for example nats://host:4222."
+        ) from error
+
+
+def make_directory(directory: Path) -> Path:
+    """Make a directory that is to be written, unless it is there.
+
+    Raises:
+        ConfigError: It cannot be made, or not be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"The directory {directory} cannot be made: {error.strerror}."
+        raise ConfigError(message, remedy="Choose a directory you may write.") from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        message = f"The directory {directory} cannot be written."
+        raise ConfigError(message, remedy="Choose a directory you may write.")
+    return directory
+
+
 def root_option(command: _Command) -> _Command:
     """The archive root of a service: `--dir`, else `SSMD_ARCHIVE`, else what its file says."""
     return click.option(
@@ -94,6 +138,19 @@ class FeedType(click.ParamType[FeedConfig]):
     ) -> FeedConfig:
         """Load the feed; a wrong file is refused with the place of the fault."""
         return value if isinstance(value, FeedConfig) else load_feed(str(value))
+
+
+class FiniteRange(click.FloatRange):
+    """A number between bounds; `nan` and `inf`, which no bound keeps out, are none."""
+
+    def convert(
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it, mostly from text; what cannot be counted with is refused."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 class AddressType(click.ParamType[tuple[str, int]]):

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ssmd import venues
-from ssmd.cli.options import service_options
+from ssmd.cli.options import FiniteRange, service_options
 from ssmd.cli.output import examples
 from ssmd.runtime import logging, loop
 from ssmd.sim import service
@@ -37,9 +37,7 @@ def sim() -> None:
     help="Where every frame and answer is written down before it is sent.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--rate", type=click.FloatRange(0), default=100.0, show_default=True, help="Frames/s."
-)
+@click.option("--rate", type=FiniteRange(0), default=100.0, show_default=True, help="Frames/s.")
 @click.option("--symbol", "symbols", multiple=True, help="List only these; may be repeated.")
 @click.option(
     "--secret",
@@ -53,9 +51,7 @@ def sim() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A capture to play instead of the generator.",
 )
-@click.option(
-    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True
-)
+@click.option("--speed", type=FiniteRange(min=0, min_open=True), default=1.0, show_default=True)
 @click.option(
     "--fault",
     "faults",

@@ -12,8 +12,9 @@ import click
 import msgspec
 
 from ssmd.archive import layout
+from ssmd.cli import conservation
 from ssmd.cli.init import DEFAULT_FILE
-from ssmd.cli.options import DEFAULT_DIRECTORY
+from ssmd.cli.options import DEFAULT_DIRECTORY, check_bus, make_directory
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.pipeline import ARCHIVER, Pipeline
 from ssmd.cli.single import Claim, Owner
@@ -40,7 +41,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         directory: The archive.
-        frames: Frames received since the connectors last started.
+        frames: Frames received by this run, from the spools' own files.
         archived: Envelopes archived since the archiver last started.
         behind: Messages left on the bus, to be archived by the next run.
         resume: What to type to go on.
@@ -51,6 +52,14 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     archived: int
     behind: int
     resume: str
+
+
+def _named(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Each symbol once; one that names nothing is refused."""
+    if not all(value.strip() for value in values):
+        message = "A symbol is empty."
+        raise click.BadParameter(message, ctx, param)
+    return tuple(dict.fromkeys(values))
 
 
 @click.command(
@@ -66,7 +75,13 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     help="The ssmd.yaml; default ./ssmd.yaml when it exists and no --feed is given.",
 )
 @click.option("--feed", "feeds", multiple=True, help="A feed's name, or its feed.yaml; repeatable.")
-@click.option("--symbol", "symbols", multiple=True, help="Instead of the feed's own; repeatable.")
+@click.option(
+    "--symbol",
+    "symbols",
+    multiple=True,
+    callback=_named,
+    help="Instead of the feed's own; repeatable.",
+)
 @click.option(
     "--dir",
     "directory",
@@ -87,16 +102,17 @@ def up(
     """Record until Ctrl-C: sockets, bus and archive on this machine."""
     output = Output(json=as_json, quiet=quiet)
     machine = _machine(config, feeds, symbols, directory)
+    check_bus(machine.nats_url)
     loaded = [_feed(choice) for choice in machine.feeds]
     asked = bool(feeds) or config is not None or DEFAULT_FILE.exists()
     loaded = _admitted(output, machine, loaded, asked=asked)
-    with Claim(layout.run_folder(Path(machine.dir))) as claim:
+    with Claim(make_directory(layout.run_folder(Path(machine.dir)))) as claim:
         summary = loop.run(
             _record(output, machine, loaded, claim, _resume(config, feeds, symbols, machine))
         )
     output.lines(
-        f"Stopped. {summary.frames} frames received, {summary.archived} envelopes archived since"
-        f" the services last started; sealed under {summary.directory}"
+        f"Stopped. {summary.frames} frames received; {summary.archived} envelopes archived since"
+        f" the archiver last started, sealed under {summary.directory}"
         + (f"; {summary.behind} still on the bus, archived next time." if summary.behind else "."),
         f"Resume:  {summary.resume}",
         f"Prove:   ssmd verify {summary.directory}",
@@ -113,7 +129,7 @@ def _machine(
     if config is not None:
         machine = settings.load(config, MachineConfig)
     else:
-        names = feeds or registry.names()
+        names = dict.fromkeys(feeds or registry.names())
         machine = MachineConfig(
             dir=DEFAULT_DIRECTORY, feeds=tuple(FeedChoice(feed=name) for name in names)
         )
@@ -177,15 +193,19 @@ async def _record(
     clock = SystemClock()
     pipeline = Pipeline(machine, feeds, clock=clock)
     stop = asyncio.Event()
+    names = [feed.name for feed in feeds]
+    before = conservation.spooled(Path(machine.dir), names)
     try:
         await pipeline.start()  # a Ctrl-C before it is up interrupts; the spool keeps
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         claim.tell(Owner(os.getpid(), pipeline.bus.url, pipeline.prefixes))
         _announce(output, pipeline, feeds, clock)
-        last = await _watch(output, pipeline, clock, stop)
+        await _watch(output, pipeline, clock, stop)
         output.note("Stopping: closing connections, publishing and archiving what is under way...")
-        return await _drain(output, pipeline, clock, last, machine.dir, resume)
+        summary = await _drain(output, pipeline, clock, machine.dir, resume)
+        frames = conservation.spooled(Path(machine.dir), names) - before
+        return msgspec.structs.replace(summary, frames=frames)
     finally:
         await pipeline.close()
 
@@ -208,7 +228,7 @@ def _announce(
     )
 
 
-async def _watch(output: Output, pipeline: Pipeline, clock: Clock, stop: asyncio.Event) -> Reading:
+async def _watch(output: Output, pipeline: Pipeline, clock: Clock, stop: asyncio.Event) -> None:
     """Show what happens until asked to stop; restart what dies."""
     guard = asyncio.create_task(
         pipeline.supervise(lambda name, code: output.note(f"{name} ended with {code}; restarting."))
@@ -227,7 +247,7 @@ async def _watch(output: Output, pipeline: Pipeline, clock: Clock, stop: asyncio
                 if guard.done():
                     guard.result()
                 if stop.is_set():
-                    return reading
+                    return
                 with_timeout = asyncio.wait_for(stop.wait(), _LOOK_S)
                 try:
                     await with_timeout
@@ -249,7 +269,7 @@ def _estimate(first: Reading, reading: Reading) -> str:
 
 
 async def _drain(
-    output: Output, pipeline: Pipeline, clock: Clock, last: Reading, directory: str, resume: str
+    output: Output, pipeline: Pipeline, clock: Clock, directory: str, resume: str
 ) -> Summary:
     """Close connections, archive what is under way, seal."""
     await pipeline.stop(pipeline.connectors)
@@ -262,6 +282,4 @@ async def _drain(
         behind = 0
     archived = (await read(pipeline.addresses, clock)).archived
     await pipeline.stop([ARCHIVER])
-    return Summary(
-        directory=directory, frames=last.frames, archived=archived, behind=behind, resume=resume
-    )
+    return Summary(directory=directory, frames=0, archived=archived, behind=behind, resume=resume)

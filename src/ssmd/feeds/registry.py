@@ -94,7 +94,10 @@ def _complaints_of(feed: FeedConfig, facts: Venue, version: Version, where: str)
     for name in version.rest:
         if name not in facts.rest.services:
             near = did_you_mean(name, facts.rest.services)
-            yield f"`{where}.rest`: the venue has no REST service {name!r}.{near}"
+            known = ", ".join(sorted(facts.rest.services)) or "none"
+            yield (
+                f"`{where}.rest`: the venue has no REST service {name!r}.{near} There are: {known}."
+            )
     for complaint in facts.check(version.parser_config):
         yield f"`{where}.parser_config`: {complaint}"
     day: date = version.effective_from

@@ -56,4 +56,7 @@ class Universe(Section, frozen=True, kw_only=True):
     @property
     def extent(self) -> str:
         """How much is wanted, in a few words."""
-        return "discovered" if self.discovery is not None else f"{len(self.symbols)} symbols"
+        if self.discovery is not None:
+            return "discovered"
+        count = len(set(self.symbols))
+        return f"{count} symbol" if count == 1 else f"{count} symbols"

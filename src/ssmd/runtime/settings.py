@@ -137,7 +137,7 @@ def convert(obj: object, type: type[T], *, where: str) -> T:  # noqa: A002 - as 
         place = f"at `{path}`: " if path else ""
         raise ConfigError(
             f"{where}: {place}{message.rstrip('.')}.",
-            remedy="Correct the value; `ssmd feed validate FILE` checks a file without running it.",
+            remedy="Correct the value; `ssmd feed schema KIND` prints what each kind of file may hold.",
         ) from error
 
 

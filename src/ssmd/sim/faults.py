@@ -4,6 +4,8 @@ Every fault takes `at` (seconds from the start, or from the command), `every` (s
 repetitions) and `socket` (number of the socket; all when absent).
 """
 
+import math
+from collections.abc import Iterator
 from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Final, Literal, get_args
@@ -257,7 +259,19 @@ def parse(spec: str) -> Fault:
     except msgspec.ValidationError as error:
         message = f"Fault {spec!r} is not acceptable: {error}."
         raise ConfigError(message, remedy=f"Its keys are: {', '.join(_keys(name))}.") from error
+    for key, value in _numbers(fault):
+        if not math.isfinite(value) or value < 0:
+            message = f"Fault {spec!r} is not acceptable: `{key}` cannot be {value:g}."
+            raise ConfigError(message, remedy="Give a finite number, 0 or greater.")
     return fault
+
+
+def _numbers(fault: Fault) -> Iterator[tuple[str, float]]:
+    """The fault's numbers, by their keys in a spec."""
+    for field in msgspec.structs.fields(fault):
+        value = getattr(fault, field.name)
+        if isinstance(value, int | float):
+            yield field.encode_name, value
 
 
 def text(fault: Fault) -> str:

@@ -12,6 +12,7 @@ from ssmd.runtime.health import Health
 from ssmd.runtime.secrets import Secrets, resolve
 from ssmd.runtime.service import Stop
 from ssmd.sim import control, playback
+from ssmd.sim.claim import claimed
 from ssmd.sim.faults import Checksum, Delist, Fault, Freeze, Listing, NoAck, SlowAck, parse
 from ssmd.sim.server import server_tls
 from ssmd.sim.simulation import Simulation
@@ -74,8 +75,8 @@ async def run(
 
     Raises:
         ConfigError: Unknown venue, fault, symbol or capture, half of a certificate, or a secret
-            that cannot be read or that others can read.
-        Busy: The port is taken.
+            that cannot be read or that others can read, or a ledger that cannot be written.
+        Busy: The port is taken, or another simulated venue writes this ledger.
     """
     times: Clock = SystemClock() if clock is None else clock
     planned = [parse(spec) for spec in faults]
@@ -104,9 +105,10 @@ async def run(
             await stop.wait()
         await simulation.stop()
 
-    return await service.run(
-        name, main, health=health, run_dir=run_dir, listen=listen, details=details, clock=times
-    )
+    with claimed(ledger):
+        return await service.run(
+            name, main, health=health, run_dir=run_dir, listen=listen, details=details, clock=times
+        )
 
 
 def _account(specs: Sequence[str]) -> Secrets:
