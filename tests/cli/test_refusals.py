@@ -61,9 +61,9 @@ def test_a_feed_named_twice_is_recorded_once() -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("nats://user:hunter2@127.0.0.1:1", "NATS_PASSWORD"),
+        ("nats://user:hunter2@127.0.0.1:1", "NATS_PASSWORD"),  # pragma: allowlist secret
         ("nats://hunter2@127.0.0.1:1", "NATS_TOKEN"),
-        ("nats://user:changeme@127.0.0.1:1", "NATS_PASSWORD"),
+        ("nats://user:changeme@127.0.0.1:1", "NATS_PASSWORD"),  # pragma: allowlist secret
         ("nats://your-host:1", "placeholder"),
         ("127.0.0.1:4222", "nats://"),
     ],

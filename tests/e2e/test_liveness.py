@@ -24,7 +24,7 @@ QUICK = ConnectorSettings(
     frozen_messages=40,
     witness_interval_s=1.0,
 )
-NAMES = registry.names() if FULL else ["kalshi", "kraken"]
+NAMES = registry.names() if FULL else ["kalshi"]
 
 
 def spoken(root: Path) -> Counter[str]:

@@ -19,7 +19,7 @@ from tests.tier import FULL, SEED
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
-NAMES = registry.names() if FULL else ["kraken-futures", "polymarket"]
+NAMES = registry.names() if FULL else ["kraken-futures"]
 
 
 def impatient(feed: FeedConfig, **limits: float) -> FeedConfig:

@@ -67,16 +67,10 @@ def validate(file: Path, *, as_json: bool, quiet: bool) -> None:
     config = registry.load_feed(str(file))
     endpoint = config.endpoint(today(SystemClock()))
     output.lines(
-        f"{file}: the feed {config.name!r} is well: {_extent(config)},"
+        f"{file}: the feed {config.name!r} is well: {config.universe.extent},"
         f" {_count(config.universe.channels, 'channel')}, at {endpoint}."
     )
     output.result({"ok": True, "feed": config.name, "endpoint": endpoint})
-
-
-def _extent(config: FeedConfig) -> str:
-    """How much is wanted, in a few words; a symbol that stands twice is one."""
-    symbols = config.universe.symbols
-    return _count(symbols, "symbol") if symbols else config.universe.extent
 
 
 def _count(values: Collection[str], noun: str) -> str:
