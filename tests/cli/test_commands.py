@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from ssmd import __version__
+from ssmd.cli import sim
 from ssmd.cli.root import root
+from ssmd.feeds import registry
 
 
 def ssmd(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -137,3 +139,11 @@ def root_feed() -> str:
     answer = ssmd("feed", "list", "--json")
     name: str = json.loads(answer.stdout.splitlines()[-1])[0]["name"]
     return name
+
+
+def test_a_simulated_venue_lists_what_its_shipped_feed_names() -> None:
+    """Practice begins with the shipped feed: none of its symbols may be refused."""
+    for name in registry.names():
+        universe = registry.load_feed(name).universe
+        assert sim.usual(name) == universe.symbols
+    assert sim.usual("no such venue") == ()

@@ -8,6 +8,7 @@ import click
 from ssmd import venues
 from ssmd.cli.options import FiniteRange, service_options
 from ssmd.cli.output import examples
+from ssmd.feeds import registry
 from ssmd.runtime import logging, loop
 from ssmd.sim import service
 from ssmd.sim.faults import NAMES
@@ -38,7 +39,12 @@ def sim() -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--rate", type=FiniteRange(0), default=100.0, show_default=True, help="Frames/s.")
-@click.option("--symbol", "symbols", multiple=True, help="List only these; may be repeated.")
+@click.option(
+    "--symbol",
+    "symbols",
+    multiple=True,
+    help="List only these; may be repeated. Default: those of the shipped feed.",
+)
 @click.option(
     "--secret",
     "secrets",
@@ -75,4 +81,10 @@ def run(ctx: click.Context, /, venue: str, **options: Any) -> None:  # noqa: ANN
     the log and the run file.
     """
     logging.configure()
+    options["symbols"] = options["symbols"] or usual(venue)
     ctx.exit(loop.run(service.run(venue, name=f"sim-{venue}", **options)))
+
+
+def usual(venue: str) -> tuple[str, ...]:
+    """What the venue's shipped feed names, so that it finds it listed; else the venue's own."""
+    return registry.load_feed(venue).universe.symbols if venue in registry.names() else ()
