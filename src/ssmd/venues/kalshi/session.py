@@ -20,6 +20,7 @@ from ssmd.model.event import (
     control_frame,
 )
 from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.keepalive import Keepalive
 from ssmd.model.subscription import Shard, Subscription
 from ssmd.model.venue import SessionOptions
 from ssmd.venues.kalshi import messages
@@ -54,7 +55,6 @@ class KalshiSession:
     """One connection's conversation; see `ssmd.model.session.Session`."""
 
     def __init__(self, shard: Shard, options: SessionOptions) -> None:
-        self._limits = options.limits
         self._passive = options.passive
         self._subscriptions = Subscriptions(
             options.limits,
@@ -66,11 +66,7 @@ class KalshiSession:
         self._last = self._sequences.last
         self._seen: dict[int, dict[str, None]] = {}
         self._broken: set[str] = set()
-        self._opened: float | None = None
-        self._heard = 0.0
-        self._pinged = 0.0
-        self._pong: float | None = None
-        self._ended = False
+        self._life = Keepalive(options.limits)
 
     @property
     def acknowledged(self) -> frozenset[Subscription]:
@@ -78,18 +74,18 @@ class KalshiSession:
 
     @property
     def ready(self) -> bool:
-        return self._opened is not None and self._holdings.answered
+        return self._life.opened is not None and self._holdings.answered
 
     @property
     def pong_mono(self) -> float | None:
-        return self._pong
+        return self._life.pong
 
     def open(self, now: Now) -> Sequence[Event]:
-        self._opened = self._heard = self._pinged = now.mono
+        self._life.open(now.mono)
         return self._pump(now.mono)
 
     def want(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
-        if self._ended:
+        if self._life.ended:
             return ()
         return (*self._holdings.want(subscriptions), *self._pump(now.mono))
 
@@ -99,20 +95,19 @@ class KalshiSession:
         return self._pump(now.mono)
 
     def close(self, now: Now, code: int | None, reason: str) -> Sequence[Event]:
-        self._ended = True
+        self._life.ended = True
         return ()
 
     def tick(self, now: Now) -> Sequence[Event]:
         mono = now.mono
-        if self._opened is None or self._ended or self._passive:
+        if not self._life.is_open or self._passive:
             return ()
-        reason = self._dead(mono)
+        reason = self._life.dead(mono)
         if reason:
-            self._ended = True
+            self._life.ended = True
             return (Reconnect(reason),)
         events: list[Event] = []
-        if mono - self._pinged >= self._limits.ping_interval_s:
-            self._pinged = mono
+        if self._life.is_ping_due(mono):
             self._subscriptions.ping(mono)
             events.append(Send(b"", Opcode.PING))
         events += self._subscriptions.expired(mono)
@@ -121,10 +116,10 @@ class KalshiSession:
         return events
 
     def receive(self, frame: Frame) -> Sequence[Event]:
-        self._heard = frame.mono
+        self._life.hear(frame.mono)
         if frame.opcode != Opcode.TEXT:
             if frame.opcode == Opcode.PONG:
-                self._pong = frame.mono
+                self._life.pong = frame.mono
             control = control_frame(frame)
             return _UNEXPECTED if control is None else (control,)
         message = messages.read(frame.payload)
@@ -137,18 +132,9 @@ class KalshiSession:
             return (message.unread, *self._jumped(message.sid, jump, frame.mono))
         return self._answer(message, frame.mono)
 
-    def _dead(self, mono: float) -> str | None:
-        """Why the connection is to be given up; only what was received counts as life."""
-        if mono - self._heard > self._limits.silence_s:
-            return "silence"
-        answered = self._pong if self._pong is not None else self._opened or 0.0
-        if mono - answered > self._limits.pong_intervals * self._limits.ping_interval_s:
-            return "pong"
-        return None
-
     def _pump(self, mono: float) -> Sequence[Event]:
         """The requests that may be sent now."""
-        if self._opened is None or self._ended:
+        if not self._life.is_open:
             return ()
         return self._subscriptions.send(mono)
 
@@ -230,7 +216,7 @@ class KalshiSession:
         if not isinstance(message, Error):
             return _UNEXPECTED
         if message.msg.code == BUFFER_OVERFLOW and not self._passive:
-            self._ended = True
+            self._life.ended = True
             return (Control("error"), *events, Reconnect("buffer_overflow"))
         return self._told("error", events, self._subscriptions.error(message, mono), mono)
 

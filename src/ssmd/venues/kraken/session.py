@@ -21,6 +21,7 @@ from ssmd.model.event import (
     control_frame,
 )
 from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.keepalive import Keepalive
 from ssmd.model.subscription import Shard, Subscription
 from ssmd.model.venue import SessionOptions
 from ssmd.venues.kraken import messages
@@ -42,7 +43,6 @@ class KrakenSession:
     """One connection's conversation; see `ssmd.model.session.Session`."""
 
     def __init__(self, shard: Shard, options: SessionOptions) -> None:
-        self._limits = options.limits
         self._passive = options.passive
         depth = None if options.passive else depth_of(options.parameters)
         self._books = Books(depth, passive=options.passive)
@@ -52,11 +52,7 @@ class KrakenSession:
             passive=options.passive,
             interval=interval_of(options.parameters),
         )
-        self._opened: float | None = None
-        self._heard = 0.0
-        self._pinged = 0.0
-        self._pong: float | None = None
-        self._ended = False
+        self._life = Keepalive(options.limits)
         self._frames = 0
         self._status: Item | None = None
 
@@ -66,14 +62,14 @@ class KrakenSession:
 
     @property
     def ready(self) -> bool:
-        return self._opened is not None and self._subscriptions.answered
+        return self._life.opened is not None and self._subscriptions.answered
 
     @property
     def pong_mono(self) -> float | None:
-        return self._pong
+        return self._life.pong
 
     def open(self, now: Now) -> Sequence[Event]:
-        self._opened = self._heard = self._pinged = now.mono
+        self._life.open(now.mono)
         return self._pump(now.mono)
 
     def want(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
@@ -86,20 +82,19 @@ class KrakenSession:
         return self._pump(now.mono)
 
     def close(self, now: Now, code: int | None, reason: str) -> Sequence[Event]:
-        self._ended = True
+        self._life.ended = True
         return ()
 
     def tick(self, now: Now) -> Sequence[Event]:
         mono = now.mono
-        if self._opened is None or self._ended or self._passive:
+        if not self._life.is_open or self._passive:
             return ()
-        reason = self._dead(mono)
+        reason = self._life.dead(mono)
         if reason:
-            self._ended = True
+            self._life.ended = True
             return (Reconnect(reason),)
         events: list[Event] = []
-        if mono - self._pinged >= self._limits.ping_interval_s:
-            self._pinged = mono
+        if self._life.is_ping_due(mono):
             events.append(self._subscriptions.ping(mono))
         events += self._subscriptions.expired(mono)
         self._subscriptions.awaken(mono)
@@ -107,7 +102,7 @@ class KrakenSession:
         return events
 
     def receive(self, frame: Frame) -> Sequence[Event]:
-        self._heard = frame.mono
+        self._life.hear(frame.mono)
         self._frames += 1
         if frame.opcode != Opcode.TEXT:
             control = control_frame(frame)
@@ -136,18 +131,9 @@ class KrakenSession:
             case _:
                 return (Unread("unknown_channel"),)
 
-    def _dead(self, mono: float) -> str | None:
-        """Why the connection is to be given up; only what was received counts as life."""
-        if mono - self._heard > self._limits.silence_s:
-            return "silence"
-        answered = self._pong if self._pong is not None else self._opened or 0.0
-        if mono - answered > self._limits.pong_intervals * self._limits.ping_interval_s:
-            return "pong"
-        return None
-
     def _pump(self, mono: float) -> Sequence[Event]:
         """The requests that may be sent now."""
-        if self._opened is None or self._ended:
+        if not self._life.is_open:
             return ()
         return self._subscriptions.send(mono)
 
@@ -167,7 +153,7 @@ class KrakenSession:
     def _answer(self, message: Message, mono: float) -> Sequence[Event]:
         at = messages.time_of(message.time_out)
         if message.method == "pong":
-            self._pong = mono
+            self._life.pong = mono
             return (Control("pong", at),)
         if message.success is None and message.error is None:
             return _UNEXPECTED

@@ -17,6 +17,7 @@ from ssmd.model.event import (
     control_frame,
 )
 from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.keepalive import Keepalive
 from ssmd.model.subscription import Shard, Subscription
 from ssmd.model.venue import SessionOptions
 from ssmd.venues.kraken_futures import messages
@@ -42,18 +43,13 @@ class KrakenFuturesSession:
     """
 
     def __init__(self, shard: Shard, options: SessionOptions) -> None:
-        self._limits = options.limits
         self._passive = options.passive
         self._subscriptions = Subscriptions(options.limits, passive=options.passive)
         self._subscriptions.want(frozenset({_PULSE}))
         self._counters = {feed: Counters(feed) for feed in ("book", "trade")}
         self._spelled: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self._opened: float | None = None
-        self._heard = 0.0
-        self._pinged = 0.0
-        self._pong: float | None = None
-        self._ended = False
+        self._life = Keepalive(options.limits)
         self._frames = 0
 
     @property
@@ -62,14 +58,14 @@ class KrakenFuturesSession:
 
     @property
     def ready(self) -> bool:
-        return self._opened is not None and self._subscriptions.unanswered <= {_PULSE}
+        return self._life.opened is not None and self._subscriptions.unanswered <= {_PULSE}
 
     @property
     def pong_mono(self) -> float | None:
-        return self._pong
+        return self._life.pong
 
     def open(self, now: Now) -> Sequence[Event]:
-        self._opened = self._heard = self._pinged = now.mono
+        self._life.open(now.mono)
         return self._pump(now.mono)
 
     def want(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
@@ -84,20 +80,19 @@ class KrakenFuturesSession:
         return self._pump(now.mono)
 
     def close(self, now: Now, code: int | None, reason: str) -> Sequence[Event]:
-        self._ended = True
+        self._life.ended = True
         return ()
 
     def tick(self, now: Now) -> Sequence[Event]:
         mono = now.mono
-        if self._opened is None or self._ended or self._passive:
+        if not self._life.is_open or self._passive:
             return ()
-        reason = self._dead(mono)
+        reason = self._life.dead(mono)
         if reason:
-            self._ended = True
+            self._life.ended = True
             return (Reconnect(reason),)
         events: list[Event] = []
-        if mono - self._pinged >= self._limits.ping_interval_s:
-            self._pinged = mono
+        if self._life.is_ping_due(mono):
             events.append(Send(b"", Opcode.PING))
         events += self._told(self._subscriptions.expired(mono))
         self._subscriptions.awaken(mono)
@@ -105,11 +100,11 @@ class KrakenFuturesSession:
         return events
 
     def receive(self, frame: Frame) -> Sequence[Event]:
-        self._heard = frame.mono
+        self._life.hear(frame.mono)
         self._frames += 1
         if frame.opcode != Opcode.TEXT:
             if frame.opcode == Opcode.PONG:
-                self._pong = frame.mono
+                self._life.pong = frame.mono
             control = control_frame(frame)
             return _UNEXPECTED if control is None else (control,)
         message = messages.read(frame.payload)
@@ -130,18 +125,9 @@ class KrakenFuturesSession:
             return (Control("heartbeat", messages.time_of(message)),)
         return _UNEXPECTED if feed is None else (Unread("unknown_channel"),)
 
-    def _dead(self, mono: float) -> str | None:
-        """Why the connection is to be given up; only what was received counts as life."""
-        if mono - self._heard > self._limits.silence_s:
-            return "silence"
-        answered = self._pong if self._pong is not None else self._opened or 0.0
-        if mono - answered > self._limits.pong_intervals * self._limits.ping_interval_s:
-            return "pong"
-        return None
-
     def _pump(self, mono: float) -> Sequence[Event]:
         """The requests that may be sent now."""
-        if self._opened is None or self._ended:
+        if not self._life.is_open:
             return ()
         return self._subscriptions.send(mono)
 

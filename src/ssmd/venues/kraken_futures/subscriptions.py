@@ -6,13 +6,13 @@ all but as many products of it are answered as there were complaints, those are 
 request for several products leaves open is asked for again one product at a time.
 """
 
-from collections import deque
 from enum import Enum
 from typing import Final
 
 import msgspec
 
 from ssmd.model.event import Refused, Send, Subscribed, Unsubscribed
+from ssmd.model.pace import Pace
 from ssmd.model.subscription import Limits, Subscription
 from ssmd.venues.kraken_futures import messages
 
@@ -65,24 +65,6 @@ class _Request(msgspec.Struct):
     sent: float
     waiting: dict[Subscription, None]
     complaints: list[str] = []
-
-
-class Pace:
-    """At most so many sends in any window of time."""
-
-    def __init__(self, per_second: float) -> None:
-        count = max(1, int(per_second))
-        self._window = count / per_second
-        self._sent: deque[float] = deque(maxlen=count)
-
-    def allows(self, mono: float) -> bool:
-        """Whether one more may be sent now."""
-        full = len(self._sent) == self._sent.maxlen
-        return not full or mono - self._sent[0] >= self._window
-
-    def sent(self, mono: float) -> None:
-        """One more was sent."""
-        self._sent.append(mono)
 
 
 class Subscriptions:

@@ -22,6 +22,7 @@ from ssmd.model.event import (
     control_frame,
 )
 from ssmd.model.frame import Frame, Now, Opcode
+from ssmd.model.keepalive import Keepalive
 from ssmd.model.subscription import Shard, Subscription
 from ssmd.model.venue import SessionOptions
 from ssmd.venues.polymarket import messages
@@ -38,14 +39,9 @@ class PolymarketSession:
     """One connection's conversation; see `ssmd.model.session.Session`."""
 
     def __init__(self, shard: Shard, options: SessionOptions) -> None:
-        self._limits = options.limits
         self._passive = options.passive
         self._subscriptions = Subscriptions(options.limits, passive=options.passive)
-        self._opened: float | None = None
-        self._heard = 0.0
-        self._pinged = 0.0
-        self._pong: float | None = None
-        self._ended = False
+        self._life = Keepalive(options.limits)
 
     @property
     def acknowledged(self) -> frozenset[Subscription]:
@@ -53,19 +49,19 @@ class PolymarketSession:
 
     @property
     def ready(self) -> bool:
-        return self._opened is not None and self._subscriptions.answered
+        return self._life.opened is not None and self._subscriptions.answered
 
     @property
     def pong_mono(self) -> float | None:
-        return self._pong
+        return self._life.pong
 
     def open(self, now: Now) -> Sequence[Event]:
-        self._opened = self._heard = self._pinged = now.mono
+        self._life.open(now.mono)
         return self._pump(now.mono)
 
     def want(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
         refused = self._subscriptions.want(subscriptions)
-        return () if self._ended else (*refused, *self._pump(now.mono))
+        return () if self._life.ended else (*refused, *self._pump(now.mono))
 
     def renew(self, subscriptions: frozenset[Subscription], now: Now) -> Sequence[Event]:
         for item in subscriptions:
@@ -74,21 +70,20 @@ class PolymarketSession:
         return self._pump(now.mono)
 
     def close(self, now: Now, code: int | None, reason: str) -> Sequence[Event]:
-        self._ended = True
+        self._life.ended = True
         return ()
 
     def tick(self, now: Now) -> Sequence[Event]:
         mono = now.mono
-        if self._opened is None or self._ended or self._passive:
+        if not self._life.is_open or self._passive:
             return ()
         refused = self._subscriptions.expired(mono)
-        reason = self._dead(mono) or ("unconfirmed" if refused is None else None)
+        reason = self._life.dead(mono) or ("unconfirmed" if refused is None else None)
         if reason or refused is None:
-            self._ended = True
+            self._life.ended = True
             return (Reconnect(reason or "unconfirmed"),)
         events: list[Event] = []
-        if mono - self._pinged >= self._limits.ping_interval_s:
-            self._pinged = mono
+        if self._life.is_ping_due(mono):
             events.append(self._subscriptions.ping(mono))
         events += refused
         self._subscriptions.awaken(mono)
@@ -96,7 +91,7 @@ class PolymarketSession:
         return events
 
     def receive(self, frame: Frame) -> Sequence[Event]:
-        self._heard = frame.mono
+        self._life.hear(frame.mono)
         if frame.opcode != Opcode.TEXT:
             control = control_frame(frame)
             return _UNEXPECTED if control is None else (control,)
@@ -112,7 +107,7 @@ class PolymarketSession:
         """Plain text of the venue; everything else is kept as unread."""
         match payload.strip():
             case messages.PONG:
-                self._pong = mono
+                self._life.pong = mono
                 return _PONG
             case messages.INVALID:
                 return _INVALID
@@ -154,18 +149,9 @@ class PolymarketSession:
                     confirmed.append(answer)
         return [*events, *confirmed] if confirmed else events
 
-    def _dead(self, mono: float) -> str | None:
-        """Why the connection is to be given up; only what was received counts as life."""
-        if mono - self._heard > self._limits.silence_s:
-            return "silence"
-        answered = self._pong if self._pong is not None else self._opened or 0.0
-        if mono - answered > self._limits.pong_intervals * self._limits.ping_interval_s:
-            return "pong"
-        return None
-
     def _pump(self, mono: float) -> Sequence[Event]:
         """The requests that may be sent now."""
-        if self._opened is None or self._ended:
+        if not self._life.is_open:
             return ()
         return self._subscriptions.send(mono)
 

@@ -10,13 +10,13 @@ of asking are told apart by what silence means:
   message. There a dead token is refused. One addition costs one new connection at most.
 """
 
-from collections import deque
 from enum import Enum
 from typing import Final
 
 import msgspec
 
 from ssmd.model.event import Refused, Send, Subscribed, Unsubscribed
+from ssmd.model.pace import Pace
 from ssmd.model.subscription import Limits, Subscription
 from ssmd.venues.polymarket import messages
 
@@ -55,24 +55,6 @@ class _Entry(msgspec.Struct, gc=False):
     due: float = 0.0
     is_late_addition: bool = False
     failures: int = 0
-
-
-class Pace:
-    """At most so many sends in any window of time."""
-
-    def __init__(self, per_second: float) -> None:
-        count = max(1, int(per_second))
-        self._window = count / per_second
-        self._sent: deque[float] = deque(maxlen=count)
-
-    def allows(self, mono: float) -> bool:
-        """Whether one more may be sent now."""
-        full = len(self._sent) == self._sent.maxlen
-        return not full or mono - self._sent[0] >= self._window
-
-    def sent(self, mono: float) -> None:
-        """One more was sent."""
-        self._sent.append(mono)
 
 
 class Subscriptions:
