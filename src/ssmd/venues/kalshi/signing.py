@@ -30,7 +30,7 @@ WHERE: Final = (
     "Create an API key at kalshi.com (account settings, API keys; reading is all it needs). The "
     "page shows the key id and, once, the private key: save it as a PEM file with mode 0600. Then "
     "set KALSHI_API_KEY to the key id and KALSHI_PRIVATE_KEY to the text of the PEM, or name both "
-    "under `keys:` of the feed, the private key best as `file:/path/to/key.pem`."
+    "under `keys:` of ssmd.yaml or env.yaml, best as `source: file:/path/to/id,/path/to/key.pem`."
 )
 
 
