@@ -20,6 +20,7 @@ SINS = {
     "door-http": ("bus/__init__.py", "import aiohttp"),
     "door-prometheus": ("bus/__init__.py", "import prometheus_client"),
     "door-zstandard": ("bus/__init__.py", "import zstandard"),
+    "door-arrow": ("feeds/__init__.py", "import pyarrow"),
     "door-yaml": ("feeds/__init__.py", "import yaml"),
     "door-terminal": ("runtime/__init__.py", "import rich.table"),
     "door-uvloop": ("bus/__init__.py", "import uvloop"),

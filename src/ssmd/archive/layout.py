@@ -7,7 +7,11 @@ D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.jsonl.zst.open     a segment bein
 D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.jsonl.zst          a sealed segment
 D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.manifest.json      what a sealed segment holds
 D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.damaged            a broken segment, as found
+D/ledger/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.facts.parquet   what a segment tells the ledger
+D/ledger/feed=F/date=YYYY-MM-DD/<table>.parquet                   the ledger of a day, by table
+D/ledger/feed=F/date=YYYY-MM-DD/day.json                          what that day was made from
 D/.run/archive-<writer>.lock                                      who writes as this writer now
+D/.run/ledger-<feed>.lock                                         who writes this feed's ledger now
 ```
 Slot and date are those of `ts_recv`, UTC, clock-aligned from midnight. Names are relative to the
 root and use `/`, as they stand in manifests and reports.

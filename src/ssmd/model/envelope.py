@@ -18,6 +18,8 @@ UNREAD: Final = "_unread"
 """Type of frames that no session understood."""
 REST: Final = "_rest"
 """Type of frames that are bodies of answers to REST requests."""
+BACKFILL: Final = "_backfill"
+"""Type of frames that are such bodies too, fetched to fill a hole: their rows are `source=rest`."""
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):

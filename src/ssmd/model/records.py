@@ -23,10 +23,12 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened", tag_field=
         local: Our socket address, `host:port`; empty for imports.
         peer: The venue's socket address; empty for imports.
         previous: The shard's connection before this one, if there was one.
-        reason: Why the connection was made (`start`, `reconnect`, `planned`, `import`).
+        reason: Why the connection was made (`start`, `reconnect`, `planned`, `import`,
+            `backfill`).
         version: Version of this software.
         host: Name of the capturing machine.
         source: The capture file an import read, with its sha256; None when captured live.
+        shards: How many shards the plan had then; None where there is no plan.
     """
 
     feed: str
@@ -40,6 +42,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened", tag_field=
     version: str
     host: str
     source: str | None = None
+    shards: int | None = None
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True, tag="closed", tag_field="event"):
@@ -136,7 +139,7 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True, tag="fetched", tag_fiel
         ordinal: The frame that holds the answer's body; None when none came.
         status: HTTP status; None when there was no answer.
         duration_s: From asking to the last byte, in seconds.
-        purpose: What it was asked for (`discovery`, `witness`).
+        purpose: What it was asked for (`discovery`, `witness`, `backfill`).
         error: Why there was no answer, in one phrase; None when there was one.
     """
 
@@ -171,6 +174,29 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True, tag="judged", tag_field=
     missed: float
     evidence: str
     action: str
+
+
+class Backfilled(msgspec.Struct, frozen=True, kw_only=True, tag="backfilled", tag_field="event"):
+    """A page of the venue's history is kept: what happened in its span is in the archive.
+
+    Attributes:
+        channel: Whose facts they are (`trade`), in the words of subscriptions.
+        symbol: Which instrument.
+        since: From when on the page is whole, ns, included.
+        until: Up to when, ns, not included.
+        facts: How many facts the page holds inside of its span.
+        ordinal: The frame of type `_backfill` that holds the page's body; None when the venue
+            keeps nothing that old, so that the span stays lost.
+        cause: What made us ask: `{kind} {connection} r{record}` of the ledger's entry, or `asked`.
+    """
+
+    channel: str
+    symbol: str
+    since: int
+    until: int
+    facts: int
+    ordinal: int | None
+    cause: str
 
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="reconnect", tag_field="event"):
@@ -215,6 +241,7 @@ LedgerRecord = (
     | GapRepaired
     | Fetched
     | Judged
+    | Backfilled
     | Leaving
     | Lost
 )

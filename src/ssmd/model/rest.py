@@ -99,6 +99,33 @@ Witness: TypeAlias = Generator[Request, bytes, bytes]
 """Returns a digest of an instrument's state at the venue: equal digests, nothing happened."""
 
 
+class Span(msgspec.Struct, frozen=True):
+    """What the page just read is whole for.
+
+    Attributes:
+        since: From when on, ns, included: every fact the venue tells of from here ...
+        until: ... up to here, ns, not included, is in this page or in one before it.
+        facts: How many facts of this page lie in the span.
+        gone: Whether the venue keeps nothing that old: the span stays lost.
+    """
+
+    since: int
+    until: int
+    facts: int
+    gone: bool = False
+
+
+History: TypeAlias = Generator[Request | Span, bytes, None]
+"""Yields a request, is sent the body; then yields the span that this page settled, is sent
+anything. Spans follow one another without holes in time and never overlap, forwards or backwards;
+the generator ends when the whole time asked for is settled. It may be begun again at any bound
+between two spans: nothing but the times it is given makes it resume.
+
+Raises:
+    ValueError: A body is not what the venue documents.
+"""
+
+
 class Rest(msgspec.Struct, frozen=True, kw_only=True):
     """What a venue offers over REST, as pure functions.
 
@@ -108,9 +135,12 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
         catalog: What is listed.
         witness: How an instrument stands now, seen from the channels that are subscribed, told
             a nonce that no cache can know (symbol, channels, nonce); None where REST cannot tell.
+        history: What happened to an instrument on a channel from a time up to another, ns
+            (channel, symbol, since, until); None where the venue keeps no history of it.
     """
 
     services: Mapping[str, Service]
     complaint: Callable[[bytes], Complaint | None]
     catalog: Callable[[CatalogQuery], Catalog]
     witness: Callable[[str, frozenset[str], str], Witness | None]
+    history: Callable[[str, str, int, int], History | None] = lambda _c, _s, _a, _b: None

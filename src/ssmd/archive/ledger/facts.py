@@ -1,0 +1,68 @@
+"""What one segment tells the ledger: everything in it that is not market data itself. Pure."""
+
+import msgspec
+
+from ssmd.archive.presence import Held
+
+MINUTE_NS = 60_000_000_000
+"""A minute in ns."""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """One of our own records: a `_connection` or a `_ledger`.
+
+    Attributes:
+        ts: When it was made, ns; None in imports of captures without times.
+        connection: About which connection.
+        record: Its number there.
+        type: `_connection` or `_ledger`.
+        payload: The record as it was written.
+    """
+
+    ts: int | None
+    connection: str
+    record: int
+    type: str
+    payload: bytes
+
+
+class Mark(msgspec.Struct, frozen=True, order=True):
+    """When a frame came, for those whose neighbours are not in the segment.
+
+    The first and the last frame of every connection, and both sides of every jump of the ordinals.
+
+    Attributes:
+        connection: Whose frame.
+        ordinal: Its number.
+        ts: When it was received, ns.
+    """
+
+    connection: str
+    ordinal: int
+    ts: int
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one segment tells the ledger.
+
+    Attributes:
+        feed: The feed's name.
+        segment: The segment's name, relative to the root.
+        sha256: Digest of the sealed segment; empty for one that is open.
+        held: What it holds of each connection, as its manifest tells.
+        frames: Per connection, least and greatest `ts_recv` of its frames, ns (not of records: one
+            that closes the dead is made by the living).
+        notes: Our records in it, by connection and number.
+        marks: In order.
+        activity: Data messages by (symbol, minute): types that begin with `_` do not count, nor do
+            messages without `ts_recv`; a message about several instruments counts for each.
+    """
+
+    feed: str
+    segment: str
+    sha256: str
+    held: dict[str, Held]
+    frames: dict[str, tuple[int, int]]
+    notes: tuple[Note, ...]
+    marks: tuple[Mark, ...]
+    activity: dict[tuple[str, int], int]
