@@ -7,7 +7,7 @@ import structlog.testing
 from ssmd.model.envelope import CONNECTION, CONTROL, LEDGER, SENT, UNREAD
 from ssmd.model.event import Control, Data, Event, Gap, Refused, Send, Subscribed
 from ssmd.model.frame import Frame, Opcode
-from ssmd.model.records import Lost, decode_ledger
+from ssmd.model.records import Leaving, Lost, decode_ledger
 from ssmd.model.subscription import Subscription
 from tests.connector.parts import (
     Peer,
@@ -224,3 +224,33 @@ async def test_one_part_nobody_understands_is_counted_and_kept(tmp_path: Path) -
     kept = [(e.type, e.payload, e.parts) for e in s.kept() if e.ordinal == 0]
     assert kept == [("trade", b"1", 2), (UNREAD, b"2", 2)]
     assert "connector.frame_unread" in [entry["event"] for entry in logs]
+
+
+async def test_a_suspended_machine_ends_the_connection_with_its_reason(tmp_path: Path) -> None:
+    """No timer ran meanwhile: what the venue said is missing from the moment we fell asleep."""
+    async with stage(tmp_path, speaking(b"{}")) as s:
+        await s.frames(1)
+        await s.until(lambda: s.shard.is_connected)
+        await s.clock.advance(1)
+        awake = s.clock.wall()
+        s.clock.suspend(3600)
+        await s.until(lambda: bool(s.closed()))
+        (closed,) = s.closed()
+        assert closed.reason == "host_suspended"
+        await s.until(lambda: s.shard.is_connected)
+        left = [decode_ledger(e.payload) for e in s.kept() if e.type == LEDGER]
+        (leaving,) = [record for record in left if isinstance(record, Leaving)]
+        assert leaving.reason == "host_suspended"
+        assert leaving.since is not None
+        assert awake - 200_000_000 <= leaving.since <= awake
+
+
+async def test_a_stepped_wall_clock_is_no_suspension(tmp_path: Path) -> None:
+    """Only what the machine slept counts: a corrected clock costs no connection."""
+    async with stage(tmp_path, speaking(b"{}")) as s:
+        await s.until(lambda: s.shard.is_connected)
+        s.clock.step_wall(3600)
+        s.clock.suspend(0.5)
+        await s.clock.advance(2)
+        assert s.closed() == []
+        assert s.shard.is_connected

@@ -1,6 +1,7 @@
 """The machine's clock, and waiting no longer than so long."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -18,6 +19,17 @@ async def test_the_system_clock_never_goes_back_and_counts_nanoseconds() -> None
     assert first.wall > 1_600_000_000 * 10**9
     assert clock.mono() >= second.mono
     assert clock.wall() > 1_600_000_000 * 10**9
+
+
+def test_a_machine_that_slept_is_told_from_a_stepped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the boot clock counted and the monotonic one did not, the machine was suspended."""
+    clock = SystemClock()
+    assert clock.asleep() >= 0
+    told = {time.CLOCK_BOOTTIME: 5000.0, time.CLOCK_MONOTONIC: 1400.0}
+    monkeypatch.setattr(time, "clock_gettime", told.__getitem__)
+    assert clock.asleep() == 3600.0
+    monkeypatch.setattr("ssmd.runtime.clock._BOOTTIME", None)
+    assert clock.asleep() == 0.0  # a system that does not tell
 
 
 async def test_within_gives_the_result_that_comes_in_time() -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import struct
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from ssmd.connector.socket import NORMAL, End, Socket
 from ssmd.connector.spool.lives import Life
@@ -37,6 +37,9 @@ from ssmd.model.records import encode as encode_record
 from ssmd.model.session import Session
 from ssmd.model.subscription import Subscription
 from ssmd.runtime.clock import Clock
+
+_SUSPENDED_S: Final = 1.0
+"""A machine that slept this long, in seconds, may have lost what the venue said meanwhile."""
 
 
 class Connection:
@@ -81,6 +84,8 @@ class Connection:
         self._symbols: frozenset[str] = frozenset()
         self._over = False
         self.opened_mono = self.last_receive = clock.mono()
+        self._asleep_s = clock.asleep()
+        self._awake_at = clock.wall()
         self.leaving: str | None = None
         self.wanted: frozenset[Subscription] = frozenset()
         self.refused: set[Subscription] = set()
@@ -149,14 +154,12 @@ class Connection:
 
     def tick(self, now: Now) -> None:
         """Time passed: the session's timers."""
+        self._wake()
         self._apply(self._ask(lambda: self.session.tick(now)), None)
 
     def leave(self, reason: str) -> None:
         """Give the connection up; the first reason stays."""
-        if self.leaving is None:
-            self.leaving = reason
-            self._record(Leaving(reason=reason))
-            self._on_leaving()
+        self._leave(reason, None)
 
     def close(self, reason: str) -> None:
         """Begin the closing handshake, politely."""
@@ -169,6 +172,7 @@ class Connection:
         if self._over:
             return
         self._over = True
+        self._wake()
         now = self._clock.now()
         self._socket = None
         self._apply(self._ask(lambda: self.session.close(now, end.code, end.reason)), None)
@@ -271,6 +275,18 @@ class Connection:
                 data.route,
             )
         )
+
+    def _leave(self, reason: str, since: int | None) -> None:
+        if self.leaving is None:
+            self.leaving = reason
+            self._record(Leaving(reason=reason, since=since))
+            self._on_leaving()
+
+    def _wake(self) -> None:
+        """After a suspension of the machine nothing is believed: no timer ran."""
+        if self._clock.asleep() - self._asleep_s > _SUSPENDED_S:
+            self._leave("host_suspended", self._awake_at)
+        self._awake_at = self._clock.wall()
 
     def _ask(self, question: Callable[[], Sequence[Event]]) -> Sequence[Event]:
         try:

@@ -30,7 +30,7 @@ from ssmd.runtime.clock import Clock, within
 from ssmd.runtime.identity import new_connection_id
 
 __all__ = ["Feed", "Live", "Shard"]
-_ABRUPT: Final = frozenset({"silence", "pong", "send_timeout", "oversize"})
+_ABRUPT: Final = frozenset({"silence", "pong", "send_timeout", "oversize", "host_suspended"})
 """The other side does not answer, or must not go on: no handshake."""
 _REPORT_S: Final = 0.5
 

@@ -200,9 +200,15 @@ class Backfilled(msgspec.Struct, frozen=True, kw_only=True, tag="backfilled", ta
 
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="reconnect", tag_field="event"):
-    """The session or the watchdog decided to give the connection up."""
+    """The session, the watchdog or a suspended machine made us give the connection up.
+
+    Attributes:
+        reason: Why.
+        since: From when on nothing was heard when it was said, ns; None: the last frame was.
+    """
 
     reason: str
+    since: int | None = None
 
 
 LossReason = Literal[

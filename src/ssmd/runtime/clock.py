@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from datetime import UTC, date, datetime
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from ssmd.model.frame import Now
 from ssmd.model.timestamp import SECOND_NS
 
 T = TypeVar("T")
+_BOOTTIME: Final[int | None] = getattr(time, "CLOCK_BOOTTIME", None)
+"""A clock that goes on while the machine is suspended."""
 
 
 class Clock(Protocol):
@@ -25,6 +27,10 @@ class Clock(Protocol):
 
     def mono(self) -> float:
         """Monotonic seconds since an arbitrary start. Never goes back."""
+        ...
+
+    def asleep(self) -> float:
+        """Seconds the machine has been suspended since it started; `mono` stood still meanwhile."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -46,6 +52,13 @@ class SystemClock:
     def mono(self) -> float:
         """Monotonic seconds since an arbitrary start."""
         return time.monotonic()
+
+    def asleep(self) -> float:
+        """Seconds the machine has been suspended; 0 where the system does not tell (not Linux)."""
+        if _BOOTTIME is None:
+            return 0.0
+        slept_s = time.clock_gettime(_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+        return max(0.0, slept_s)  # they are not read at the same moment
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the monotonic clock."""

@@ -22,6 +22,7 @@ class ManualClock:
     def __init__(self, wall: int = 1_800_000_000 * SECOND_NS, mono: float = 1000.0) -> None:
         self._wall = wall
         self._mono = mono
+        self._suspended = 0.0
         self._asleep: list[tuple[float, int, asyncio.Future[None]]] = []
         self._arrivals = count()
 
@@ -36,6 +37,10 @@ class ManualClock:
     def mono(self) -> float:
         """Monotonic seconds since an arbitrary start."""
         return self._mono
+
+    def asleep(self) -> float:
+        """Seconds the machine has been suspended."""
+        return self._suspended
 
     @property
     def sleepers(self) -> int:
@@ -71,6 +76,11 @@ class ManualClock:
         """Let time pass in one piece, as after a suspended machine: all find the clock late."""
         self._move(self._mono + seconds)
         self._wake()
+
+    def suspend(self, seconds: float) -> None:
+        """Suspend the machine: wall time passes, monotonic time does not, nobody wakes."""
+        self._suspended += seconds
+        self.step_wall(seconds)
 
     def step_wall(self, seconds: float) -> None:
         """Step the wall clock, forwards or back, as NTP may; the monotonic clock is not touched."""
