@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from ssmd.archive.ledger.entries import Coverage, Gap
-from ssmd.archive.twins.spans import Span, joined, without
+from ssmd.archive.ledger.spans import Span, joined, without
 from ssmd.archive.twins.told import Told
 from ssmd.model.timestamp import SECOND_NS
 

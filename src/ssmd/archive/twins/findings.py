@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 
 from ssmd.archive.ledger.entries import Coverage
+from ssmd.archive.ledger.spans import Span, joined, shared
 from ssmd.archive.twins.merge import Identity, identity
-from ssmd.archive.twins.spans import Span, joined, shared
 from ssmd.archive.twins.told import Told
 from ssmd.model.row import Row
 from ssmd.model.timestamp import SECOND_NS

@@ -1,0 +1,217 @@
+"""One instrument, one moment, one sentence. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ssmd.archive.ledger.absences import Absence, absences
+from ssmd.archive.ledger.entries import Condition, Coverage, Intent, Ledger
+from ssmd.model.timestamp import SECOND_NS, format_rfc3339
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """Data frames of an instrument that the archive holds of one minute, on one connection.
+
+    Attributes:
+        connection: Which connection.
+        ordinals: The first and the last of them.
+        frames: How many.
+        file: The segment that holds them (the first, when there are several).
+        source: `live`, or `rest` when they were fetched afterwards.
+    """
+
+    connection: str
+    ordinals: tuple[int, int]
+    frames: int
+    file: str
+    source: str
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be said of an instrument at a moment.
+
+    Attributes:
+        feed: The feed's name.
+        instrument: `venue:symbol`.
+        time: The moment, RFC 3339.
+        condition: Of its minute.
+        sentence: What happened, for people.
+        evidence: What shows it, one line each.
+    """
+
+    feed: str
+    instrument: str
+    time: str
+    condition: Condition
+    sentence: str
+    evidence: tuple[str, ...]
+
+
+def explain(
+    ledger: Ledger, symbol: str, ts: int, condition: Condition, heard: Sequence[Heard]
+) -> Explanation:
+    """Say what happened.
+
+    Args:
+        ledger: Of a time around the moment.
+        symbol: The venue's own string for the instrument.
+        ts: The moment, ns.
+        condition: Of the minute it lies in.
+        heard: What the archive holds of this minute.
+    """
+    name = f"{ledger.venue}:{symbol}"
+    at = [each for each in absences(ledger, symbol) if _within(each.since, each.until, ts)]
+    if at:
+        first = min(at, key=lambda each: _ORDER.index(each.kind))
+        sentence = f"{name} at {_clock(ts)} is {condition}: {_absence(first, ledger)}"
+        evidence = [line for each in at for line in _shown(each)]
+    else:
+        sentence = f"{name} at {_clock(ts)} is {condition}: {_presence(ledger, symbol, ts, heard)}"
+        evidence = [_covered(each) for each in _coverage(ledger, symbol, ts)]
+    return Explanation(
+        feed=ledger.feed,
+        instrument=name,
+        time=format_rfc3339(ts),
+        condition=condition,
+        sentence=sentence,
+        evidence=(*evidence, *map(_told, heard)),
+    )
+
+
+_ORDER = ("outage", "hole", "loss", "gap")
+_WORDS = {
+    "died": "its process died",
+    "shutdown": "its process was told to stop",
+    "host_suspended": "the machine was suspended",
+    "start": "it was being set up",
+    "refused": "the venue refused the subscription",
+    "never": "the venue never acknowledged it",
+    "unknown": "its end is not on record",
+    "silence": "it fell silent and was given up",
+    "watchdog": "it fell silent and was cut",
+}
+_REPAIRED = {
+    "no": "",
+    "partly": " Part of it was fetched from the venue's history afterwards.",
+    "snapshot": " A snapshot made the state right again; what was said meanwhile is not here.",
+    "backfill": " The venue's history of that time was fetched afterwards (source=rest).",
+}
+
+
+def _absence(each: Absence, ledger: Ledger) -> str:
+    """What is missing, and why."""
+    span = f"from {_clock(each.since)} {_to(each)}"
+    proof = each.evidence
+    because = _WORDS.get(each.reason, each.reason)
+    if each.kind == "outage":
+        after = _after(ledger, each)
+        what = f"no connection held it {span}, because {because} (`{each.reason}`){after}."
+    elif each.kind == "gap":
+        what = (
+            f"the venue's own messages on {', '.join(proof.channels)} have a gap {span}"
+            f" (`{each.reason}`)."
+        )
+    elif each.kind == "hole":
+        what = f"{_frames(each)} were received {span} and are in no file: our loss."
+    else:
+        what = f"{_frames(each)} were received {span} and could not be kept (`{each.reason}`)."
+    return what + _REPAIRED[proof.repaired]
+
+
+def _after(ledger: Ledger, each: Absence) -> str:
+    """Who brought an instrument back."""
+    brought = {
+        entry.connection
+        for entry in ledger.entries
+        if isinstance(entry, Coverage)
+        and entry.since == each.until
+        and each.instrument == f"{ledger.venue}:{entry.symbol}"
+    }
+    return f"; {min(brought)} brought it back" if brought else ""
+
+
+def _presence(ledger: Ledger, symbol: str, ts: int, heard: Sequence[Heard]) -> str:
+    """Why nothing is missing, or nothing is known."""
+    intents = [e for e in ledger.entries if isinstance(e, Intent) and e.symbol == symbol]
+    if ts >= ledger.until:
+        return f"the archive knows nothing after {_clock(ledger.until)}."
+    if not any(_within(each.since, each.until, ts) for each in intents):
+        when = _nearest(intents, ts)
+        return f"nobody had asked for it then{when}."
+    frames = sum(each.frames for each in heard)
+    covering = _coverage(ledger, symbol, ts)
+    held = " and ".join(sorted({each.connection for each in covering})) or "a connection"
+    if frames:
+        return f"{held} held it, and {frames} frames about it were archived in that minute."
+    return f"{held} held it, and the venue said nothing about it in that minute."
+
+
+def _nearest(intents: Iterable[Intent], ts: int) -> str:
+    before = max((e.until for e in intents if e.until is not None and e.until <= ts), default=None)
+    after = min((e.since for e in intents if e.since > ts), default=None)
+    parts = [
+        "" if before is None else f" (it had been until {_clock(before)})",
+        "" if after is None else f" (it was from {_clock(after)} on)",
+    ]
+    return "".join(parts)
+
+
+def _coverage(ledger: Ledger, symbol: str, ts: int) -> list[Coverage]:
+    return [
+        entry
+        for entry in ledger.entries
+        if isinstance(entry, Coverage)
+        and entry.symbol == symbol
+        and _within(entry.since, entry.until, ts)
+    ]
+
+
+def _shown(each: Absence) -> Iterable[str]:
+    """The evidence of something missing."""
+    proof = each.evidence
+    where = proof.connection or "no connection"
+    if proof.record is not None:
+        where += f" record {proof.record}"
+    if proof.ordinals is not None:
+        where += f", {_frames(each)}"
+    yield f"{each.kind} ({each.reason}): {where}" + (f", in {proof.file}" if proof.file else "")
+
+
+def _covered(entry: Coverage) -> str:
+    frame = "" if entry.ordinal is None else f", acknowledged in frame {entry.ordinal}"
+    return (
+        f"coverage of {entry.channel}: {entry.connection} record {entry.record} since"
+        f" {_clock(entry.since)}{frame}" + (f", in {entry.file}" if entry.file else "")
+    )
+
+
+def _told(heard: Heard) -> str:
+    first, last = heard.ordinals
+    return (
+        f"{heard.frames} frames ({heard.source}): {heard.connection} ordinals {first}..{last},"
+        f" in {heard.file}"
+    )
+
+
+def _frames(each: Absence) -> str:
+    ordinals = each.evidence.ordinals
+    if ordinals is None:
+        return "frames"
+    first, last = ordinals
+    return f"frame {first}" if first == last else f"frames {first}..{last}"
+
+
+def _to(each: Absence) -> str:
+    if each.until is None:
+        return "on, to this moment"
+    lasting = (each.until - each.since) / SECOND_NS
+    return f"to {_clock(each.until)} ({lasting:.3f} s)"
+
+
+def _within(since: int, until: int | None, ts: int) -> bool:
+    return since <= ts and (until is None or ts < until)
+
+
+def _clock(ts: int) -> str:
+    """A time for people, to the millisecond, UTC."""
+    return f"{format_rfc3339(ts)[:23]}Z"
