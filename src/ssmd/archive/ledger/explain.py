@@ -112,9 +112,9 @@ def _absence(each: Absence, ledger: Ledger) -> str:
             f" (`{each.reason}`)."
         )
     elif each.kind == "hole":
-        what = f"{_frames(each)} were received {span} and are in no file: our loss."
+        what = f"{_frames(each)}, received {span}: in no file, and that is our loss."
     else:
-        what = f"{_frames(each)} were received {span} and could not be kept (`{each.reason}`)."
+        what = f"{_frames(each)}, received {span}: could not be kept (`{each.reason}`)."
     return what + _REPAIRED[proof.repaired]
 
 
