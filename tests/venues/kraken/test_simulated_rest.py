@@ -152,16 +152,18 @@ def test_a_book_has_as_many_levels_as_asked_for() -> None:
 
 
 def test_trades_can_be_paged_through() -> None:
-    """From one answer's `last` on, until nothing follows."""
+    """From one answer's `last` on, that trade included, until nothing follows."""
     venue = traded()
     everything = result(venue, "Trades", pair="XBTUSD")["XXBTZUSD"]
     assert isinstance(everything, list)
-    ids, since = [], "0"
-    for _ in range(20):
+    ids: list[object] = []
+    since = "0"
+    for _ in range(30):
         page = result(venue, "Trades", pair="XBTUSD", since=since, count="7")
         rows = page["XXBTZUSD"]
         assert isinstance(rows, list)
-        ids += [row[6] for row in rows]
+        assert not ids or rows[0][6] == ids[-1]
+        ids += [row[6] for row in rows if row[6] not in ids]
         since = str(page["last"])
     assert ids == [row[6] for row in everything]
     latest = result(venue, "Trades", pair="XBTUSD", count="1")["XXBTZUSD"]

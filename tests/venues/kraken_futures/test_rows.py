@@ -253,7 +253,7 @@ def test_what_cannot_be_read_is_a_reject_with_its_envelope(kind: str, payload: b
     assert rejected(decoded).reason
 
 
-@pytest.mark.parametrize("kind", ["_control", "_unread", "_rest", "_ledger", "_backfill"])
+@pytest.mark.parametrize("kind", ["_control", "_unread", "_rest", "_ledger"])
 def test_what_is_no_market_data_has_no_rows(kind: str) -> None:
     """The talk is in the archive, not in tables."""
     assert rows(kind, ticker()) == Decoded()

@@ -116,7 +116,8 @@ def test_the_rows_state_what_the_frames_state(capture: str) -> None:
                 case PriceChange():
                     found.append((row.symbol, row.side, row.price, row.size, row.hash))
                 case LastTradePrice():
-                    found.append((row.symbol, row.side, row.price, row.size, row.native_id))
+                    hashed = row.transaction_hash
+                    found.append((row.symbol, row.side, row.price, row.size, hashed))
         for message in messages(payload):
             expected += stated(message)
     assert found == expected

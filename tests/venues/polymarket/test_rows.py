@@ -115,15 +115,16 @@ def test_price_changes_of_all_three_formats_are_the_same_rows() -> None:
 
 
 def test_a_trade_is_the_aggressors() -> None:
-    """Its transaction is what it can be known by."""
+    """It has no id: its transaction may settle others of the same token."""
     (row,) = read(trade(), "last_trade_price").rows
-    assert told(row, "symbol", "side", "price", "size", "fee_rate_bps", "native_id") == (
+    assert told(row, "symbol", "side", "price", "size", "fee_rate_bps", "transaction_hash") == (
         YES, "buy", Decimal("0.64"), Decimal(5), Decimal(0), "0x9f",
     )  # fmt: skip
+    assert row.native_id is None
     (minimal,) = read(
         {"event_type": "last_trade_price", "asset_id": "t", "market": "0x1", "price": "0.55"}
     ).rows
-    assert told(minimal, "side", "size", "native_id", "ts_event") == (None, None, None, None)
+    assert told(minimal, "side", "size", "transaction_hash", "ts_event") == (None,) * 4
 
 
 def test_the_touch_and_the_price_step() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import yaml
 
+from ssmd.model.frame import Now
 from ssmd.model.instrument import Instrument
 from ssmd.model.rest import CatalogQuery, Page, Request
+from ssmd.model.timestamp import format_rfc3339
 from ssmd.venues import polymarket
 from ssmd.venues.polymarket import VENUE
 from ssmd.venues.polymarket.simulated import PolymarketMarket
@@ -164,31 +166,116 @@ def test_a_book_over_rest_is_the_book_of_the_stream() -> None:
     assert witnessed(venue, name) != still
 
 
-def test_past_trades_are_the_streams() -> None:
-    """The latest first, of one condition or of all."""
-    venue = market()
-    socket = connected(venue, *venue.symbols[:4])
-    hashes = {
-        json.loads(emission.payload)["transaction_hash"]
-        for emission in run(venue, socket, 0, 4)
-        if b"last_trade_price" in emission.payload and b"transaction_hash" in emission.payload
-    }
-    trades = json.loads(ask(venue, Request("/trades", (("limit", "100"),), "data")))
-    assert trades
-    assert {trade["transactionHash"] for trade in trades} <= hashes
-    one = (("market", trades[0]["conditionId"]), ("limit", "100"))
-    some = json.loads(ask(venue, Request("/trades", one, "data")))
-    assert {trade["conditionId"] for trade in some} == {trades[0]["conditionId"]}
-    times = [trade["timestamp"] for trade in trades]
-    assert times == sorted(times, reverse=True)
-
-
 @pytest.mark.parametrize(
     ("service", "path"),
-    [("main", "/nothing"), ("clob", "/book"), ("data", "/events"), ("other", "/events")],
+    [
+        ("main", "/nothing"),
+        ("clob", "/book"),
+        ("clob", "/markets-by-token/1"),
+        ("data", "/trades"),
+        ("other", "/events"),
+    ],
 )
 def test_what_is_not_there_is_not_found(service: str, path: str) -> None:
     """With the venue's own words for a book."""
     answer = market().rest(service, path, (("token_id", "1"),), later(1))
     assert answer.status == 404
     assert "error" in json.loads(answer.body)
+
+
+def traded(venue: PolymarketMarket, **asked: str) -> list[dict[str, Any]]:
+    """The past trades the service tells, page by page."""
+    found: list[dict[str, Any]] = []
+    query = asked
+    while True:
+        said = json.loads(ask(venue, Request("/v2/trades", tuple(query.items()), "data")))
+        found += said["data"]
+        if not said["pagination"]["has_more"]:
+            assert said["pagination"]["next_cursor"] is None
+            return found
+        query = {**asked, "cursor": said["pagination"]["next_cursor"]}
+
+
+@pytest.mark.parametrize("limit", ["1000", "7"])
+def test_past_trades_are_the_streams(limit: str) -> None:
+    """The latest first, each once, in numbers and whole seconds; those heard are among them."""
+    venue = market()
+    said = [
+        json.loads(emission.payload, parse_float=str)
+        for emission in run(venue, connected(venue, *venue.symbols[:4]), 0, 4)
+        if b'"event_type":"last_trade_price"' in emission.payload
+    ]
+    assert said
+    name = said[0]["market"]
+    heard = {
+        (each["transaction_hash"], each["asset_id"], each["side"], float(each["price"]),
+         float(each["size"]), int(each["timestamp"]) // 1000)
+        for each in said
+        if each["market"] == name
+    }  # fmt: skip
+    found = traded(venue, condition=name, limit=limit)
+    told = [
+        (each["transaction_hash"], each["token_id"], each["side"], each["price"], each["size"],
+         each["timestamp"])
+        for each in found
+    ]  # fmt: skip
+    assert len(set(told)) == len(told)
+    assert heard <= set(told)
+    assert [each[5] for each in told] == sorted((each[5] for each in told), reverse=True)
+    assert {each["condition_id"] for each in found} == {name}
+
+
+def test_nobody_needs_to_listen_for_trades_to_happen() -> None:
+    """What is over is told all the same, and again when it is listed again."""
+    venue = market()
+    for step in range(1, 41):
+        venue.advance(later(step * 0.1))
+    name = venue.symbols[0]
+    condition = venue.conditions[name].id
+    before = traded(venue, condition=condition)
+    assert len(before) > 3
+    venue.delist([name])
+    assert traded(venue, condition=condition) == before
+    asked = Request(f"/markets-by-token/{name}", (), "clob")
+    assert json.loads(ask(venue, asked))["condition_id"] == condition
+    venue.list_symbols([name])
+    again = json.loads(ask(venue, asked))["condition_id"]
+    assert again != condition
+    hashes = [
+        {each["transaction_hash"] for each in found}
+        for found in (before, traded(venue, condition=again))
+    ]
+    assert hashes[0] == hashes[1]
+    venue.speed(0)
+    venue.advance(later(9))
+    assert len(traded(venue, condition=again)) == len(before)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        (("offset", "0"),),
+        (("limit", "1001"),),
+        (("limit", "0"),),
+        (("condition", "0x12"),),
+        (("condition", ",".join(f"0x{number:064x}" for number in range(21))),),
+        (("cursor", "!"),),
+        (("cursor", "bm9uc2Vuc2U"),),
+    ],
+)
+def test_a_question_the_data_service_does_not_understand(
+    query: tuple[tuple[str, str], ...],
+) -> None:
+    """A refusal with a code, as the documentation says."""
+    answer = market().rest("data", "/v2/trades", query, later(1))
+    assert answer.status == 400
+    assert json.loads(answer.body)["code"] == "invalid_request"
+
+
+def test_a_second_that_may_go_on_is_not_told_as_whole() -> None:
+    """The data goes up to a second that is over."""
+    for millis, second in ((0, -1), (1, 0), (999, 0), (1001, 1)):
+        now = Now(1_800_000_000_000_000_000 + millis * 1_000_000, 50.0)
+        answer = market().rest("data", "/v2/status", (), now)
+        told = json.loads(answer.body)["data"]["computed_at"]
+        assert told == f"{format_rfc3339((1_800_000_000 + second) * 10**9)[:19]}Z"

@@ -11,6 +11,7 @@ import msgspec
 from ssmd.model.fields import Fields, decode, exactly
 from ssmd.model.rest import Complaint, Request, Rest, Service, Witness
 from ssmd.venues.kalshi.catalog import COST, catalog
+from ssmd.venues.kalshi.history import history
 
 _BOOK: Final = "orderbook_delta"
 _TICKER: Final = "ticker"
@@ -153,5 +154,6 @@ REST: Final = Rest(
     complaint=complaint,
     catalog=catalog,
     witness=witness,
+    history=history,
 )
 """Only what needs no key is asked for."""

@@ -1,8 +1,10 @@
-"""Rows of trades."""
+"""Rows of trades, from the stream and from REST: the same trade has the same id in both."""
 
 from typing import ClassVar, Final
 
+from ssmd.model.fields import exactly
 from ssmd.model.row import Number, Row
+from ssmd.venues.kalshi.quantities import Quantities
 from ssmd.venues.kalshi.rows_message import Message
 
 _BOUGHT: Final = {"yes": "buy", "no": "sell"}
@@ -48,28 +50,46 @@ def trade(message: Message) -> Row:
         ValueError: It names no market, no price or no size by any name we know.
     """
     symbol = message.need_text("market_ticker")
-    message.need("yes_price_dollars", "yes_price", "price", "no_price_dollars", "no_price")
-    message.need("count_fp", "count")
-    new = any(message.peek(name) is not None for name in ("yes_price_dollars", "yes_price"))
-    taker_side = message.words("taker_side" if "taker_side" in message else "side", "taker_side")
-    outcome_side = message.words("taker_outcome_side")
-    book_side = message.words("taker_book_side")
+    return _trade(message, symbol, message.happened(), message.sid)
+
+
+def fetched(element: object) -> Trade:
+    """The row of a trade in an answer of REST: `ts_event` has microseconds, `sid` is None.
+
+    Raises:
+        ValueError: It is no object, or names no market, no price or no size.
+    """
+    told = Quantities(element)
+    symbol = told.need_text("ticker")
+    # A float of dollars beside the exact prices, until 2026-03; a difference would be news.
+    if exactly(told.peek("price")) == told.price("yes_price", "yes_price_dollars", "yes_price"):
+        told.ignore("price")
+    return _trade(told, symbol, told.moment("created_time", "ts_event"), None)
+
+
+def _trade(told: Quantities, symbol: str, ts_event: int | None, sid: int | None) -> Trade:
+    told.need("yes_price_dollars", "yes_price", "price", "no_price_dollars", "no_price")
+    told.need("count_fp", "count")
+    new = any(told.peek(name) is not None for name in ("yes_price_dollars", "yes_price"))
+    taker_side = told.words("taker_side" if "taker_side" in told else "side", "taker_side")
+    outcome_side = told.words("taker_outcome_side")
+    book_side = told.words("taker_book_side")
     return Trade(
         symbol=symbol,
-        ts_event=message.happened(),
-        native_id=message.words("trade_id", "native_id"),
-        sid=message.sid,
+        ts_event=ts_event,
+        native_id=told.words("trade_id", "native_id"),
+        sid=sid,
         side=_aggressor(taker_side, outcome_side, book_side),
         taker_side=taker_side,
         taker_outcome_side=outcome_side,
         taker_book_side=book_side,
         # The oldest `price` is that of YES, whichever answer was taken.
-        yes_price=message.price("yes_price", "yes_price_dollars", "yes_price" if new else "price"),
-        no_price=message.price("no_price", "no_price_dollars", "no_price"),
-        count=message.count("count", "count_fp", "count"),
-        is_block_trade=message.truth("is_block_trade"),
-        extra=message.extra(),
-        inexact=message.found(),
+        yes_price=told.price("yes_price", "yes_price_dollars", "yes_price" if new else "price"),
+        no_price=told.price("no_price", "no_price_dollars", "no_price"),
+        count=told.count("count", "count_fp", "count"),
+        is_block_trade=told.truth("is_block_trade"),
+        extra=told.extra(),
+        inexact=told.found(),
     )
 
 

@@ -127,6 +127,12 @@ def trade(done: Trade, listing: Listing) -> dict[str, object]:
     }
 
 
+def cutoff(seconds: int) -> dict[str, object]:
+    """From when on records are among the recent ones, s since the epoch."""
+    fields = ("market_settled_ts", "orders_updated_ts", "trades_created_ts")
+    return dict.fromkeys(fields, _time(seconds))
+
+
 def status() -> dict[str, object]:
     """The exchange is open."""
     return {

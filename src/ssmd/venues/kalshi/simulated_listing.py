@@ -28,7 +28,8 @@ from ssmd.venues.kalshi.simulated_series import (
 from ssmd.venues.kalshi.simulated_stream import Stream
 
 _TRADE_SHARE: Final = 0.05
-_TRADES_KEPT: Final = 1_000
+_TRADES_KEPT: Final = 20_000
+"""How many trades of a market REST can tell; the exchange itself keeps them all."""
 _UNHEARD_STIRS: Final = 3
 
 
@@ -137,8 +138,13 @@ class Listing:
             self.begin()
 
     @property
+    def idle(self) -> bool:
+        """Whether it is open and nobody subscribed: it is traded all the same."""
+        return not self._streams and self.status == "active"
+
+    @property
     def heard(self) -> bool:
-        """Whether anything is to happen here: somebody subscribed and it is open."""
+        """Whether messages are to be made here: somebody subscribed and it is open."""
         return bool(self._streams) and self.status == "active"
 
     def begin(self) -> None:
@@ -210,6 +216,14 @@ class Listing:
                 stream.tell(b"ticker", body, self.symbols)
             made += 1
         return made or 1  # nobody heard it, but time was spent on it
+
+    def trade(self, moment: Moment) -> None:
+        """Let it be traded while nobody listens: REST tells of it."""
+        for _ in range(_UNHEARD_STIRS):
+            self.book.stir()
+        taken = self.book.take()
+        if taken:
+            self._trade(taken, moment)
 
     def snapshot(self, stream: Stream) -> None:
         """Tell the whole book; a side without levels is left out."""

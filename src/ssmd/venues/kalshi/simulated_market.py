@@ -19,6 +19,10 @@ BOOKS: Final = "orderbook_delta"
 LIVES: Final = frozenset({"market_lifecycle_v2", "multivariate_market_lifecycle"})
 """Channels about all markets, for which a list of markets means nothing."""
 _LONGEST_STEP_S: Final = 1.0
+_APART_NS: Final = 1_000
+"""Two events of one step have different times, as the exchange's have; all are in the past."""
+_UNHEARD_SHARE: Final = 0.1
+"""Trades of all markets that nobody listens to, as a share of the configured rate."""
 _LIFE_SHARE: Final = 0.01
 _PASSING: Final = 4
 _ENDED_KEPT: Final = 500
@@ -40,11 +44,15 @@ class Market:
         self._rate = options.rate
         self._factor = 1.0
         self._due = 0.0
+        self._unheard_due = 0.0
+        self._unheard_rng = Random(~options.seed)  # noqa: S311
         self._mono: float | None = None
         self._next_s = 0
         self._flaws: list[str | None] = []
         self._heard: list[Listing] = []
         self._weights: list[float] = []
+        self._unheard: list[Listing] = []
+        self._unheard_weights: list[float] = []
         self._passing: list[str] = []
         self._passed = 0
         self._undated: list[tuple[Listing, Plan]] = []
@@ -70,14 +78,15 @@ class Market:
         self.at(now)
         passed = 0.0 if self._mono is None else min(now.mono - self._mono, _LONGEST_STEP_S)
         self._mono = now.mono
+        self._trade_unheard(passed, now.wall)
         living = any(self._lives.values())
         if not self._heard and not living:
             self._due = 0.0
             return
         self._due += passed * self._rate * self._factor
-        ts = now.wall
+        ts = now.wall - (int(self._due) + 1) * _APART_NS
         while self._due >= 1:
-            ts += 1_000  # two events of one step have different times, as the exchange's have
+            ts += _APART_NS
             if living and self.rng.random() < _LIFE_SHARE:
                 self._due -= self._live()
                 continue
@@ -90,6 +99,19 @@ class Market:
             if self._flaws:
                 self._flaw(listing)
             self._due -= listing.move(self.stamp.moment(ts))
+
+    def _trade_unheard(self, passed: float, ts: int) -> None:
+        """Let trades happen where nobody listens: REST tells them, and the next who comes."""
+        if not self._unheard:
+            self._unheard_due = 0.0
+            return
+        self._unheard_due += passed * self._rate * self._factor * _UNHEARD_SHARE
+        ts -= (int(self._unheard_due) + 1) * _APART_NS
+        while self._unheard_due >= 1:
+            self._unheard_due -= 1
+            ts += _APART_NS
+            (listing,) = self._unheard_rng.choices(self._unheard, cum_weights=self._unheard_weights)
+            listing.trade(self.stamp.moment(ts))
 
     def speed(self, factor: float) -> None:
         """Multiply the configured rate from now on."""
@@ -163,7 +185,9 @@ class Market:
     def listeners_changed(self) -> None:
         """Somebody came or left, or a market did: see again who hears what."""
         self._heard = [listing for listing in self.listings.values() if listing.heard]
-        self._weights = list(accumulate(1 / (1 + i) for i in range(len(self._heard))))
+        self._weights = _falling(len(self._heard))
+        self._unheard = [listing for listing in self.listings.values() if listing.idle]
+        self._unheard_weights = _falling(len(self._unheard))
 
     def at(self, now: Now) -> None:
         """Let the clock of the exchange be this: markets open, and those whose time is up go on."""
@@ -197,7 +221,9 @@ class Market:
         rng = Random(self.rng.getrandbits(64))  # noqa: S311
         listing = Listing(plan.ticker, rng, plan.status)
         self.listings[plan.ticker] = listing
-        self.ended.pop(plan.ticker, None)
+        ended = self.ended.pop(plan.ticker, None)
+        if ended is not None:
+            listing.recent.extend(ended.recent)
         if self.now_s:
             self._date(listing, plan, 0)
         else:
@@ -261,3 +287,8 @@ class Market:
                 self._flaws.remove(wanted)
                 listing.skip()
                 return
+
+
+def _falling(number: int) -> list[float]:
+    """Cumulative weights of so many markets: each is moved less than the one before it."""
+    return list(accumulate(1 / (1 + i) for i in range(number)))

@@ -1,4 +1,4 @@
-"""The simulated exchange's REST service: markets, events, series, trades.
+"""The simulated exchange's REST service: markets, events, series, trades in two tiers.
 
 https://docs.kalshi.com/openapi.yaml. What one asks of a single market is kept for fifteen seconds,
 as the exchange's edge does with requests that are not signed: a question that is to be answered
@@ -28,6 +28,8 @@ _MARKETS: Final = 1_000
 _EVENTS: Final = 200
 _PAGE: Final = 100
 _ALL: Final = 10**9
+_DAY_S: Final = 86_400
+_RECENT_S: Final = 90 * _DAY_S
 
 Query = Mapping[str, str]
 
@@ -43,6 +45,8 @@ class RestService:
         self._pages: dict[str, Callable[[Query], dict[str, object]]] = {
             "/markets": self._markets,
             "/markets/trades": self._trades,
+            "/historical/trades": self._old_trades,
+            "/historical/cutoff": lambda _: documents.cutoff(self._cutoff_s),
             "/events": self._events,
             "/events/multivariate": self._combinations,
             "/series": self._series,
@@ -139,10 +143,22 @@ class RestService:
             body["markets"] = [documents.market(listing) for listing in markets]
         return body
 
+    @property
+    def _cutoff_s(self) -> int:
+        """Trades from before this are in the other tier, s since the epoch."""
+        return self._market.now_s // _DAY_S * _DAY_S - _RECENT_S
+
     def _trades(self, query: Query) -> dict[str, object]:
+        return self._list_trades(query, self._cutoff_s, _ALL * 10)
+
+    def _old_trades(self, query: Query) -> dict[str, object]:
+        return self._list_trades(query, 0, self._cutoff_s - 1)
+
+    def _list_trades(self, query: Query, first_s: int, last_s: int) -> dict[str, object]:
+        """The trades of one tier, the newest first."""
         ticker = query.get("ticker")
-        earliest = number(query, "min_ts", 0)
-        latest = number(query, "max_ts", _ALL * 10)
+        earliest = max(number(query, "min_ts", 0), first_s)
+        latest = min(number(query, "max_ts", _ALL * 10), last_s)
         rows: list[tuple[Trade, Listing]] = [
             (trade, listing)
             for listing in self._all()

@@ -1,4 +1,4 @@
-"""What Kraken spot offers over REST: its limits, its errors, and a second opinion on silence.
+"""What Kraken spot offers over REST: its limits, its errors, a second opinion on silence, missed trades.
 
 https://docs.kraken.com/api/docs/guides/spot-rest-intro
 """
@@ -11,6 +11,7 @@ import msgspec
 from ssmd.model.fields import decode, encode
 from ssmd.model.rest import Complaint, Request, Rest, Service, Witness
 from ssmd.venues.kraken.catalog import catalog
+from ssmd.venues.kraken.history import history
 from ssmd.venues.kraken.names import altname
 
 _LEVELS: Final = 10
@@ -115,4 +116,5 @@ REST: Final = Rest(
     complaint=complaint,
     catalog=catalog,
     witness=witness,
+    history=history,
 )

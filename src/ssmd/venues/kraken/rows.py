@@ -7,10 +7,11 @@ of `assets` and `pairs`; numbers are JSON numbers, some with an exponent (`1E-8`
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from ssmd.model.envelope import Envelope
+from ssmd.model.envelope import BACKFILL, Envelope
 from ssmd.model.fields import Fields, decode, encode
 from ssmd.model.row import Decoded, Reject, Row
 from ssmd.venues.kraken.book_rows import books
+from ssmd.venues.kraken.past_rows import past_trades
 from ssmd.venues.kraken.reading import Context, need, required
 from ssmd.venues.kraken.tables import AssetRow, InstrumentRow, OhlcRow, TickerRow, TradeRow
 
@@ -19,13 +20,16 @@ _MESSAGE: Final = frozenset({"channel", "type", "data"})
 
 
 def rows(envelope: Envelope) -> Decoded:
-    """The rows of a message, by its type and then by what it holds."""
-    if envelope.type.startswith("_"):
+    """The rows of a message, by its type and then by what it holds, or of a page of REST."""
+    if envelope.type.startswith("_") and envelope.type != BACKFILL:
         return Decoded()
     context = Context(snapshot=False, extra=None, rejects=[])
     made: list[Row] = []
     try:
-        made.extend(_reader(envelope.type)(_data(envelope, context), context))
+        if envelope.type == BACKFILL:
+            made.extend(past_trades(envelope.payload, envelope.symbols, context))
+        else:
+            made.extend(_reader(envelope.type)(_data(envelope, context), context))
     except (ValueError, ArithmeticError) as error:
         context.rejects.append(("", str(error)))
     identity = envelope.message_id

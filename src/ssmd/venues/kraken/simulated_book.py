@@ -70,6 +70,13 @@ class Side:
         price = fixed(key * self._sign, self._decimals)
         return f'{{"price":{price},"qty":{fixed(size, QTY_DECIMALS)}}}'.encode()
 
+    def levels(self, depth: int) -> tuple[tuple[str, str], ...]:
+        """The best levels: price and size as they stand in messages."""
+        return tuple(
+            (fixed(self.price(key), self._decimals), fixed(self.sizes[key], QTY_DECIMALS))
+            for key in self.keys[:depth]
+        )
+
     def price(self, key: int) -> int:
         """The price of a key, in units."""
         return key * self._sign

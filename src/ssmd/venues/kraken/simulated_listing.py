@@ -3,13 +3,15 @@
 from collections import deque
 from decimal import Decimal
 from random import Random
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from ssmd.model.simulated import Emission
+from ssmd.model.simulated import BookState, Emission
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339, parse_rfc3339
 from ssmd.venues.kraken.simulated_book import QTY_DECIMALS, Book, Change, fixed
 
 _TRADES_KEPT: Final = 50
+TAPE: Final = 50_000
+"""How many trades of a pair REST can tell; the venue itself keeps them all."""
 _TRADE_SHARE: Final = 0.12
 USUAL: Final = {
     "BTC/USD": (1, 837_442),
@@ -50,6 +52,17 @@ class Socket(Protocol):
     def forget(self, symbol: str) -> None:
         """End all that is subscribed of a pair, without a word."""
         ...
+
+
+class Traded(NamedTuple):
+    """One trade, in units of the pair's last decimals."""
+
+    ts: int
+    trade_id: int
+    side: str
+    price: int
+    size: int
+    ord_type: str
 
 
 class Day:
@@ -107,7 +120,13 @@ class Candle:
 
 
 class Listing:
-    """One pair: its book, its trades, its day, and who listens to it."""
+    """One pair: its book, its trades, its day, and who listens to it.
+
+    Attributes:
+        recent: The latest trades, as the trade channel tells them.
+        tape: All the trades REST tells, oldest first.
+        forgotten_ts: When the latest trade was that the tape no longer has, ns; -1 for none.
+    """
 
     def __init__(self, symbol: str, rng: Random) -> None:
         decimals, anchor = USUAL.get(symbol) or (5, rng.randint(100_000, 9_999_999))
@@ -120,6 +139,8 @@ class Listing:
         self.tickers: list[Socket] = []
         self.candles: dict[int, list[Socket]] = {}
         self.recent: deque[bytes] = deque(maxlen=_TRADES_KEPT)
+        self.tape: deque[Traded] = deque(maxlen=TAPE)
+        self.forgotten_ts = -1
         self.book = Book(anchor, decimals, rng)
         self._rng = rng
         self._trade_id = rng.randint(1_000_000, 120_000_000)
@@ -142,6 +163,12 @@ class Listing:
         """The book message that begins a subscription."""
         change = self.book.view(depth)
         return self._book_message("snapshot", change, self.book.checksum(), time)
+
+    def state(self, depth: int) -> BookState:
+        """The view of this depth, as numbers."""
+        return BookState(
+            self.symbol, depth, self.book.bids.levels(depth), self.book.asks.levels(depth)
+        )
 
     def move(self, time: str, flaw: int) -> int:
         """Let the book change once, or a trade happen; gives how many messages that makes.
@@ -223,13 +250,18 @@ class Listing:
         price, size = self.book.take(buyer)
         self.day.traded(price, size)
         self._trade_id += 1
+        ord_type = "market" if self._rng.random() < 0.6 else "limit"  # noqa: PLR2004
+        side = "buy" if buyer else "sell"
         item = (
-            f'{{"symbol":"{self.symbol}","side":"{"buy" if buyer else "sell"}",'
+            f'{{"symbol":"{self.symbol}","side":"{side}",'
             f'"price":{fixed(price, self.decimals)},"qty":{fixed(size, QTY_DECIMALS)},'
-            f'"ord_type":"{"market" if self._rng.random() < 0.6 else "limit"}",'  # noqa: PLR2004
-            f'"trade_id":{self._trade_id},"timestamp":"{time}"}}'
+            f'"ord_type":"{ord_type}","trade_id":{self._trade_id},"timestamp":"{time}"}}'
         ).encode()
         self.recent.append(item)
+        if len(self.tape) == TAPE:
+            self.forgotten_ts = self.tape[0].ts
+        ts = parse_rfc3339(time)
+        self.tape.append(Traded(ts, self._trade_id, side, price, size, ord_type))
         made = 0
         if self.trades:
             payload = b'{"channel":"trade","type":"update","data":[%s]}' % item
@@ -238,7 +270,6 @@ class Listing:
         if self.tickers:
             made += self._deliver(self.ticker("update", time), self.tickers)
         for minutes, listeners in self.candles.items():
-            ts = parse_rfc3339(time)
             self._candle(minutes, ts).traded(price, size)
             made += self._deliver(self.candle("update", minutes, ts), listeners)
         return made

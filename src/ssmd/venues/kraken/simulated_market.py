@@ -13,6 +13,8 @@ from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 from ssmd.venues.kraken.simulated_listing import USUAL, Listing, Socket
 
 _LONGEST_STEP_S: Final = 1.0
+_UNHEARD_SHARE: Final = 0.1
+"""Trades of all pairs that nobody listens to, as a share of the configured rate."""
 
 
 class Stamp:
@@ -47,6 +49,8 @@ class Market:
         self._rate = options.rate
         self._factor = 1.0
         self._due = 0.0
+        self._unheard_due = 0.0
+        self._unheard_rng = Random(~options.seed)  # noqa: S311
         self._mono: float | None = None
         self._wall = 0
         self._flaws: list[str | None] = []
@@ -83,6 +87,7 @@ class Market:
         passed = 0.0 if self._mono is None else min(now.mono - self._mono, _LONGEST_STEP_S)
         self._mono = now.mono
         self._wall = now.wall
+        self._trade_unheard(passed, now.wall)
         if not self._heard:
             self._due = 0.0
             return
@@ -92,6 +97,22 @@ class Market:
             ts += 1_000  # two events of one step have different times, as the venue's have
             (listing,) = self.rng.choices(self._heard, cum_weights=self._weights)
             self._due -= listing.move(self.stamp.text(ts), self._flaw(listing))
+
+    def _trade_unheard(self, passed: float, ts: int) -> None:
+        """Let trades happen where nobody listens: REST tells them, and the next who comes."""
+        unheard = [
+            listing
+            for listing in self.listings.values()
+            if listing.status == "online" and not listing.heard
+        ]
+        if not unheard:
+            self._unheard_due = 0.0
+            return
+        self._unheard_due += passed * self._rate * self._factor * _UNHEARD_SHARE
+        while self._unheard_due >= 1:
+            ts += 1_000
+            self._unheard_due -= 1
+            self._unheard_rng.choice(unheard).move(self.stamp.text(ts), 0)
 
     def instruments(self, kind: str, symbols: Iterable[str]) -> Emission:
         """What the instrument channel says of some pairs and their assets."""

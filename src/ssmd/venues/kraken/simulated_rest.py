@@ -12,7 +12,7 @@ import msgspec
 
 from ssmd.model.frame import Now
 from ssmd.model.simulated import Answer
-from ssmd.model.timestamp import SECOND_NS, format_rfc3339, parse_rfc3339
+from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 from ssmd.venues.kraken.names import altname, old
 from ssmd.venues.kraken.simulated_book import QTY_DECIMALS, Side, fixed
 from ssmd.venues.kraken.simulated_listing import Listing
@@ -38,16 +38,6 @@ class _Refused(Exception):
     """The venue's own words of what is wrong with a request."""
 
 
-class _Trade(msgspec.Struct):
-    side: str
-    price: str
-    qty: str
-    ord_type: str
-    trade_id: int
-    timestamp: str
-
-
-_trade: Final = msgspec.json.Decoder(dict[str, object], float_hook=str)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -218,25 +208,24 @@ def _trades(market: Market, query: _Query, now: Now) -> object:
     count = _whole(query, "count", _MOST_TRADES)
     if not 1 <= count <= _MOST_TRADES:
         raise _Refused("EGeneral:Invalid arguments:count")
-    trades: list[object] = []
-    last = since
-    kept = [msgspec.convert(_trade.decode(item), _Trade) for item in listing.recent]
-    after = [trade for trade in kept if parse_rfc3339(trade.timestamp) > since]
-    for trade in after[:count] if "since" in query else after[-count:]:
-        last = parse_rfc3339(trade.timestamp)
-        price = int(trade.price.replace(".", ""))
-        trades.append(
-            [
-                _price(price, listing.decimals),
-                trade.qty,
-                last / SECOND_NS,
-                trade.side[0],
-                trade.ord_type[0],
-                "",
-                trade.trade_id,
-            ]
-        )
-    return {key(listing.symbol): trades, "last": str(last)}
+    if "since" in query and since <= listing.forgotten_ts:
+        # The venue never forgets: to leave trades out without a word would be another venue.
+        raise _Refused("EGeneral:Invalid arguments:since")
+    after = [trade for trade in listing.tape if trade.ts >= since]
+    page = after[:count] if "since" in query else after[-count:]
+    trades = [
+        [
+            _price(trade.price, listing.decimals),
+            fixed(trade.size, QTY_DECIMALS),
+            trade.ts / SECOND_NS,
+            trade.side[0],
+            trade.ord_type[0],
+            "",
+            trade.trade_id,
+        ]
+        for trade in page
+    ]
+    return {key(listing.symbol): trades, "last": str(page[-1].ts if page else since)}
 
 
 def _ticker(market: Market, query: _Query, now: Now) -> object:
@@ -252,10 +241,10 @@ def _day(listing: Listing) -> dict[str, object]:
         size = _amount(side.sizes[at])
         best[name] = [_price(side.price(at), digits), size.partition(".")[0], size]
     volume = fixed(day.volume, QTY_DECIMALS)
-    latest = msgspec.convert(_trade.decode(listing.recent[-1]), _Trade) if listing.recent else None
+    latest = fixed(listing.tape[-1].size if listing.tape else 0, QTY_DECIMALS)
     return {
         **best,
-        "c": [_price(day.last, digits), latest.qty if latest else fixed(0, QTY_DECIMALS)],
+        "c": [_price(day.last, digits), latest],
         "v": [volume, volume],
         "p": [_price(day.vwap, digits)] * 2,
         "t": [day.count, day.count],

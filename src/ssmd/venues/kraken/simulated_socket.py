@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from ssmd.model.frame import Now
-from ssmd.model.simulated import Emission
+from ssmd.model.simulated import BookState, Emission
 from ssmd.venues.kraken.simulated_listing import Listing, Socket
 from ssmd.venues.kraken.simulated_market import Market
 
@@ -122,6 +122,14 @@ class KrakenSocket:
             self._heartbeat_mono = now.mono
             out.append(HEARTBEAT)
         return out
+
+    def books(self) -> Sequence[BookState]:
+        """Every book that is subscribed and not frozen."""
+        return [
+            self._market.listings[symbol].state(held.depth)
+            for (channel, symbol), held in self._held.items()
+            if channel == "book" and symbol not in self.frozen
+        ]
 
     def close(self) -> None:
         """Forget the subscriptions."""

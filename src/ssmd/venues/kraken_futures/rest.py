@@ -1,4 +1,4 @@
-"""What Kraken Futures offers over REST, version 3: its listings, and how an instrument stands.
+"""What Kraken Futures offers over REST, version 3: listings, how things stand, missed trades.
 
 https://docs.kraken.com/exchange/api-reference/futures-rest/
 """
@@ -10,6 +10,7 @@ import msgspec
 
 from ssmd.model.fields import encode
 from ssmd.model.rest import Catalog, CatalogQuery, Complaint, Request, Rest, Service, Witness
+from ssmd.venues.kraken_futures.history import history
 from ssmd.venues.kraken_futures.listings import instruments
 
 _PASSING: Final = ("limit", "unavailable", "server error", "internal", "timeout", "busy")
@@ -141,4 +142,5 @@ REST: Final = Rest(
     complaint=complaint,
     catalog=catalog,
     witness=witness,
+    history=history,
 )

@@ -10,9 +10,10 @@ from typing import Final
 
 import msgspec
 
-from ssmd.model.envelope import Envelope
+from ssmd.model.envelope import BACKFILL, Envelope
 from ssmd.model.fields import Fields, decode, encode
 from ssmd.model.row import Decoded, Reject, Row
+from ssmd.venues.kraken_futures.history import listed
 from ssmd.venues.kraken_futures.messages import canonical
 from ssmd.venues.kraken_futures.tables import BookLevel, Ticker, TickerLite, Trade
 
@@ -44,13 +45,16 @@ class _Reading:
 
 def rows(envelope: Envelope) -> Decoded:
     """Typed rows of an envelope; never raises."""
-    if envelope.type.startswith("_"):
+    if envelope.type.startswith("_") and envelope.type != BACKFILL:
         return Decoded()
     reading = _Reading(envelope)
-    read = _READERS.get(envelope.type, _stranger)
     try:
-        fields = _fields(decode(envelope.payload))
-        read(fields, canonical(fields.need_text("product_id")), reading)
+        if envelope.type == BACKFILL:
+            _past(envelope.payload, _only(envelope.symbols), reading)
+        else:
+            fields = _fields(decode(envelope.payload))
+            read = _READERS.get(envelope.type, _stranger)
+            read(fields, canonical(fields.need_text("product_id")), reading)
     except (ValueError, ArithmeticError) as error:
         reading.reject("", error)
     return Decoded(tuple(reading.rows), tuple(reading.rejects))
@@ -148,15 +152,51 @@ def _trade_snapshot(fields: Fields, symbol: str, reading: _Reading) -> None:
     _keep(fields.extra(), reading)
 
 
+def _past(payload: bytes, symbol: str, reading: _Reading) -> None:
+    """The trades of a page of `/history`.
+
+    Its `uid`, side and type are documented in the words of the trade feed, so they are taken for
+    the same, though no recording has one trade from both. Its `trade_id` counts fills, while `seq`
+    counts messages: it stays in `extra`.
+    """
+
+    def trade(_: int, item: object) -> Row:
+        fields = Fields(item)
+        side = _side(fields)
+        _demand(fields, "size")
+        return Trade(
+            symbol=symbol,
+            ts_event=fields.moment("time", "ts_event"),
+            native_id=fields.text("uid"),
+            side=side,
+            price=fields.number("price"),
+            size=fields.number("size"),
+            trade_type=fields.text("type"),
+            extra=fields.extra(),
+            inexact=fields.found(),
+        )
+
+    reading.each("history", listed(payload), trade)
+
+
+def _only(symbols: tuple[str, ...]) -> str:
+    """The one product a page is of.
+
+    Raises:
+        ValueError: It is none, or several.
+    """
+    if len(symbols) != 1:
+        raise ValueError("a page of trades is of one product")
+    return symbols[0]
+
+
 def _one_trade(fields: Fields, symbol: str, *, snapshot: bool) -> Trade:
     """One trade, alone or out of a snapshot.
 
     Raises:
         ValueError: It is none.
     """
-    side = fields.need_text("side")
-    if side not in _SIDES:
-        raise ValueError(f"`side` is neither buy nor sell: {side[:60]}")
+    side = _side(fields)
     _demand(fields)
     return Trade(
         symbol=symbol,
@@ -174,9 +214,7 @@ def _one_trade(fields: Fields, symbol: str, *, snapshot: bool) -> Trade:
 
 
 def _book(fields: Fields, symbol: str, reading: _Reading) -> None:
-    side = fields.need_text("side")
-    if side not in _SIDES:
-        raise ValueError(f"`side` is neither buy nor sell: {side[:60]}")
+    side = _side(fields)
     _demand(fields)
     reading.rows.append(
         BookLevel(
@@ -229,13 +267,25 @@ def _stranger(fields: Fields, symbol: str, reading: _Reading) -> None:
     raise ValueError("no rows are known of this type")
 
 
-def _demand(fields: Fields) -> None:
+def _side(fields: Fields) -> str:
+    """The side of a level or a trade.
+
+    Raises:
+        ValueError: It is none.
+    """
+    side = fields.need_text("side")
+    if side not in _SIDES:
+        raise ValueError(f"`side` is neither buy nor sell: {side[:60]}")
+    return side
+
+
+def _demand(fields: Fields, size: str = "qty") -> None:
     """A level or a trade without price or size is none.
 
     Raises:
         ValueError: One of them is missing.
     """
-    for name in ("price", "qty"):
+    for name in ("price", size):
         if fields.raw(name) is None:
             raise ValueError(f"`{name}` is missing")
 

@@ -10,7 +10,10 @@ from ssmd.venues.kraken_futures.simulated_book import Book, Side
 from ssmd.venues.kraken_futures.simulated_wording import MILLISECOND_NS, flag, number
 
 HISTORY: Final = 100
-"""How many trades a trade snapshot and the REST history reach back."""
+"""How many trades a trade snapshot and a page of the REST history have."""
+
+TAPE: Final = 20_000
+"""How many trades of a product REST can tell; what is older is gone."""
 
 HOUR_MS: Final = 3_600_000
 _UNKNOWN: Final = (5, 1, "DeFi")
@@ -24,6 +27,8 @@ _KNOWN: Final = {
 }
 """Decimals of the price and of the size, the venue's category, and the price in ticks."""
 _LIQUIDATED: Final = 0.02
+_CHANGES: Final = 6
+"""How often the book changes for one trade, about, where both are heard."""
 
 
 def maturity(symbol: str) -> int | None:
@@ -64,7 +69,12 @@ class Traded(NamedTuple):
 
 
 class Listing:
-    """One product. Its counters go on whoever listens."""
+    """One product. Its counters go on whoever listens.
+
+    Attributes:
+        recent: The latest trades, as a trade snapshot tells them.
+        tape: All the trades REST tells, oldest first.
+    """
 
     def __init__(self, symbol: str, rng: Random) -> None:
         self.symbol = symbol
@@ -78,6 +88,7 @@ class Listing:
         self.maturity = maturity(symbol)
         self.book = Book(anchor, rng)
         self.recent: deque[Traded] = deque(maxlen=HISTORY)
+        self.tape: deque[Traded] = deque(maxlen=TAPE)
         self.changed = 0
         self._rng = rng
         self._book_seq = rng.randint(100_000, 90_000_000)
@@ -107,6 +118,11 @@ class Listing:
         """
         side, price, size = self.book.stir()
         return self._delta(millis, side, price, size, skip)
+
+    def breathe(self, millis: int) -> None:
+        """Let the book change as it does between trades; else nothing but trades would empty it."""
+        for _ in range(_CHANGES):
+            self.change(millis, 0)
 
     def trade(self, millis: int, skip: int) -> tuple[Counted, Counted]:
         """Let a trade happen at the touch: its message, and that of the book."""
@@ -228,6 +244,7 @@ class Listing:
             number(price, self.decimals),
         )
         self.recent.append(trade)
+        self.tape.append(trade)
         return trade
 
     def _levels(self, side: Side) -> str:

@@ -26,6 +26,8 @@ USUAL: Final = (
 """What is listed when nobody says otherwise."""
 
 _LONGEST_STEP_S: Final = 1.0
+_UNHEARD_SHARE: Final = 0.1
+"""Trades of all products that nobody listens to, as a share of the configured rate."""
 _SHARES: Final = (("trade", 0.12), ("ticker", 0.22), ("ticker_lite", 0.28))
 """Which part of what happens is not a change of the book, cumulated."""
 
@@ -49,6 +51,8 @@ class Market:
         self._rate = options.rate
         self._factor = 1.0
         self._due = 0.0
+        self._unheard_due = 0.0
+        self._unheard_rng = Random(~options.seed)  # noqa: S311
         self._mono: float | None = None
         self._flaws: list[str | None] = []
         self._heard: list[Listing] = []
@@ -98,6 +102,7 @@ class Market:
         """Let happen what is due by the rate; the time since the last call is told by `now`."""
         passed = 0.0 if self._mono is None else min(now.mono - self._mono, _LONGEST_STEP_S)
         self._mono = now.mono
+        self._trade_unheard(passed, now)
         if not self._heard:
             self._due = 0.0
             return
@@ -105,6 +110,21 @@ class Market:
         while self._due >= 1:
             (listing,) = self.rng.choices(self._heard, cum_weights=self._weights)
             self._due -= self._move(listing, now.wall // MILLISECOND_NS)
+
+    def _trade_unheard(self, passed: float, now: Now) -> None:
+        """Let trades happen where nobody listens: REST tells them, and the next who comes."""
+        heard = {listing.symbol for listing in self._heard}
+        unheard = [symbol for symbol in self.listings if symbol not in heard]
+        if not unheard:
+            self._unheard_due = 0.0
+            return
+        self._unheard_due += passed * self._rate * self._factor * _UNHEARD_SHARE
+        while self._unheard_due >= 1:
+            self._unheard_due -= 1
+            listing = self.listing(self._unheard_rng.choice(unheard), now)
+            if listing is not None:
+                listing.trade(now.wall // MILLISECOND_NS, 0)
+                listing.breathe(now.wall // MILLISECOND_NS)
 
     def _move(self, listing: Listing, millis: int) -> int:
         """Let something happen; gives how many messages it makes, those of frozen streams too."""
@@ -124,6 +144,8 @@ class Market:
                 trade, change = listing.trade(millis, self._flaw(symbol))
                 self._count("trade", symbol, trade)
                 self._count("book", symbol, change)
+                if "book" not in feeds:
+                    listing.breathe(millis)
                 return 1 + ("book" in feeds)
             case "ticker":
                 self._tell("ticker", symbol, listing.ticker(millis))

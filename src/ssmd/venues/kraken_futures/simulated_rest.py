@@ -1,12 +1,15 @@
 """The REST side of the simulated venue: listings, tickers, books, trades, complaints."""
 
+import math
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Final
 
 from ssmd.model.frame import Now
 from ssmd.model.simulated import Answer
+from ssmd.model.timestamp import parse_rfc3339
 from ssmd.venues.kraken_futures.simulated_book import Side
-from ssmd.venues.kraken_futures.simulated_listing import Listing
+from ssmd.venues.kraken_futures.simulated_listing import HISTORY, Listing
 from ssmd.venues.kraken_futures.simulated_market import Market
 from ssmd.venues.kraken_futures.simulated_wording import MILLISECOND_NS, moment, number
 
@@ -36,7 +39,8 @@ def answer(market: Market, path: str, query: Mapping[str, str], now: Now) -> Ans
         case ["orderbook"]:
             return _about(market, query.get("symbol"), now, _orderbook)
         case ["history"]:
-            return _about(market, query.get("symbol"), now, _history)
+            last = query.get("lastTime")
+            return _about(market, query.get("symbol"), now, lambda found: _history(found, last))
     return Answer(404, b'{"status":"NOT_FOUND"}')
 
 
@@ -58,7 +62,12 @@ def _about(market: Market, symbol: str | None, now: Now, part: Callable[[Listing
     if listing is None:
         body = f'{{"result":"error","error":"invalidArgument: symbol","serverTime":"{time}"}}'
         return Answer(200, body.encode())
-    return _success(part(listing), now.wall // MILLISECOND_NS)
+    try:
+        told = part(listing)
+    except ValueError as error:
+        body = f'{{"result":"error","error":"invalidArgument: {error}","serverTime":"{time}"}}'
+        return Answer(200, body.encode())
+    return _success(told, now.wall // MILLISECOND_NS)
 
 
 def _instrument(listing: Listing) -> str:
@@ -118,11 +127,21 @@ def _orderbook(listing: Listing) -> str:
     return f'"orderBook":{{"bids":[{side(book.bids)}],"asks":[{side(book.asks)}]}}'
 
 
-def _history(listing: Listing) -> str:
-    """The latest trades, newest first."""
+def _history(listing: Listing, last_time: str | None) -> str:
+    """The latest trades, or the latest before a time, newest first.
+
+    Raises:
+        ValueError: It is no time.
+    """
+    try:
+        before = math.inf if last_time is None else parse_rfc3339(last_time) / MILLISECOND_NS
+    except ValueError as error:
+        message = "lastTime"
+        raise ValueError(message) from error
+    page = islice((trade for trade in reversed(listing.tape) if trade.millis < before), HISTORY)
     trades = ",".join(
         f'{{"time":"{moment(trade.millis)}","trade_id":{trade.seq},"price":{trade.price},'
         f'"size":{trade.size},"side":"{trade.side}","type":"{trade.kind}","uid":"{trade.uid}"}}'
-        for trade in reversed(listing.recent)
+        for trade in page
     )
     return f'"history":[{trades}]'

@@ -14,12 +14,9 @@ import msgspec
 from ssmd.model.fields import decode
 from ssmd.model.rest import Complaint, Request, Rest, Service, Witness
 from ssmd.venues.polymarket.catalog import catalog
+from ssmd.venues.polymarket.history import CLOB, DATA, history
 from ssmd.venues.polymarket.subscriptions import CHANNEL
 
-CLOB: Final = "clob"
-"""The service of the order book."""
-DATA: Final = "data"
-"""The service of past trades and positions."""
 _PASSING: Final = ("timeout", "timed out", "try again", "rate", "internal", "unavailable")
 
 
@@ -78,4 +75,5 @@ REST: Final = Rest(
     complaint=complaint,
     catalog=catalog,
     witness=witness,
+    history=history,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from ssmd.model.envelope import Envelope
+from ssmd.model.envelope import BACKFILL, Envelope
 from ssmd.model.fields import decode
 from ssmd.model.row import Decoded, Reject, Row
 from ssmd.venues.polymarket import rows_book, rows_market
@@ -24,18 +24,40 @@ def rows(envelope: Envelope) -> Decoded:
     """Everything a data message states, exactly; never raises, whatever the bytes.
 
     A message gives at least one row or one reject. Our own records and talk about the connection
-    (types that begin with an underscore) give neither.
+    (types that begin with an underscore) give neither. A page of past trades gives a row for each
+    trade of the envelope's tokens; what else was answered on the way to it gives nothing.
     """
-    if envelope.type.startswith("_"):
+    if envelope.type == BACKFILL:
+        items = _past(envelope)
+    elif envelope.type.startswith("_"):
         return Decoded()
+    else:
+        items = _read(envelope.payload)
     found: list[Row] = []
     rejects: list[Reject] = []
-    for item in _read(envelope.payload):
+    for item in items:
         if isinstance(item, Problem):
             rejects.append(Reject(envelope.message_id, item.where, item.reason))
         else:
             found.append(item)
     return Decoded(tuple(found), tuple(rejects))
+
+
+def _past(envelope: Envelope) -> Found:
+    """The trades of a page, the one kind of answer whose `data` is a list."""
+    try:
+        body = decode(envelope.payload)
+    except ValueError:
+        return  # a page for people, where an answer was expected
+    data = body.get("data") if isinstance(body, dict) else None
+    for index, element in enumerate(data if isinstance(data, list) else ()):
+        try:
+            row = rows_market.past_trade(element)
+        except (ValueError, RecursionError) as error:
+            yield Problem(f"data[{index}]", str(error) or TOO_DEEP)
+            continue
+        if row.symbol in envelope.symbols:
+            yield row
 
 
 def _read(payload: bytes) -> Found:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ssmd.model.fields import encode
+from ssmd.model.fields import Fields, encode
 from ssmd.venues.polymarket.rows_message import Found, Message, Problem
 from ssmd.venues.polymarket.tables import (
     BestBidAsk,
@@ -14,25 +14,61 @@ from ssmd.venues.polymarket.tables import (
 )
 
 _AGGRESSORS: Final = {"BUY": "buy", "SELL": "sell"}
+_DECORATION: Final = (
+    "title", "slug", "icon", "event_slug", "name", "pseudonym", "bio", "profile_image",
+    "profile_image_optimized",
+)  # fmt: skip
+"""What the data service adds to every trade about its market and its trader's profile."""
 
 
 def last_trade_price(message: Message) -> Found:
     """The trade; the aggressor's side may be left out, but not be something else."""
-    side = message.text("side")
-    if side is not None and side not in _AGGRESSORS:
-        raise ValueError(f"`side` is neither BUY nor SELL: {side[:60]}")
     yield LastTradePrice(
         symbol=message.need_text("asset_id"),
         ts_event=message.ts_event,
-        native_id=message.text("transaction_hash"),
         market=message.market,
-        side=None if side is None else _AGGRESSORS[side],
+        side=_aggressor(message),
         price=message.number("price"),
         size=message.number("size"),
         fee_rate_bps=message.number("fee_rate_bps"),
+        transaction_hash=message.text("transaction_hash"),
         extra=message.extra(),
         inexact=message.found(),
     )
+
+
+def past_trade(element: object) -> LastTradePrice:
+    """The row of a trade of the data service, whose time is its block's, in seconds.
+
+    Only takers are asked for, so that the wallet's side is the aggressor's.
+
+    Raises:
+        ValueError: It is no object, or names no token, price or size, or an unknown side.
+    """
+    told = Fields(element)
+    told.ignore(*_DECORATION)
+    symbol = told.need_text("token_id")
+    for name in ("price", "size"):
+        if told.raw(name) is None:
+            raise ValueError(f"`{name}` is missing")
+    return LastTradePrice(
+        symbol=symbol,
+        ts_event=told.seconds("timestamp", "ts_event"),
+        market=told.text("condition_id"),
+        side=_aggressor(told),
+        price=told.number("price"),
+        size=told.number("size"),
+        transaction_hash=told.text("transaction_hash"),
+        extra=told.extra(),
+        inexact=told.found(),
+    )
+
+
+def _aggressor(told: Fields) -> str | None:
+    side = told.text("side")
+    if side is not None and side not in _AGGRESSORS:
+        raise ValueError(f"`side` is neither BUY nor SELL: {side[:60]}")
+    return None if side is None else _AGGRESSORS[side]
 
 
 def best_bid_ask(message: Message) -> Found:

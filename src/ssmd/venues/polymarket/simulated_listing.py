@@ -14,7 +14,8 @@ MIN_ORDER: Final = "5"
 _DAY_NS: Final = 86_400 * SECOND_NS
 _SIDES: Final = ("SELL", "BUY")
 _FINE_SHARE: Final = 0.4
-_TRADES_KEPT: Final = 50
+_TRADES_KEPT: Final = 20_000
+"""How many trades of a condition REST can tell; the venue itself tells three years of them."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -137,6 +138,30 @@ GROUPS: Final = (
 """The usual listings."""
 
 
+class Trade(msgspec.Struct, frozen=True, gc=False):
+    """What changed hands.
+
+    Attributes:
+        ts: When, ns.
+        number: Counts the trades of a condition, from 0.
+        token: Which token.
+        outcome: The index of its answer.
+        side: What the taker did, in the venue's words.
+        price: Dollars for one share, as the venue writes it.
+        size: Shares, as the venue writes them.
+        transaction: Hash of the transaction that settles it.
+    """
+
+    ts: int
+    number: int
+    token: str
+    outcome: int
+    side: str
+    price: str
+    size: str
+    transaction: str
+
+
 class Condition:
     """One question: two tokens, their book, their trades, and who listens.
 
@@ -173,7 +198,7 @@ class Condition:
         self.volume = rng.randint(5_000_000, 500_000_000) if is_traded else rng.randint(0, 90_000)
         self.volume_24h = self.volume // rng.randint(5, 50)
         self.liquidity = rng.randint(1_000_000, 40_000_000) if is_deep else rng.randint(0, 50_000)
-        self.trades: deque[dict[str, object]] = deque(maxlen=_TRADES_KEPT)
+        self.trades: deque[Trade] = deque(maxlen=_TRADES_KEPT)
         self._rng = rng
 
     @property
@@ -240,20 +265,9 @@ class Condition:
         self.volume += size
         price, amount = self.book.price(tick, token), fixed(size, 2)
         side, transaction = _SIDES[buys], f"0x{self._rng.getrandbits(256):064x}"
+        number = self.trades[-1].number + 1 if self.trades else 0
         self.trades.append(
-            {
-                "side": side,
-                "asset": self.tokens[token],
-                "conditionId": self.id,
-                "size": msgspec.Raw(amount.encode()),
-                "price": msgspec.Raw(price.encode()),
-                "timestamp": ts // SECOND_NS,
-                "title": self.question,
-                "slug": self.slug,
-                "outcome": self.outcomes[token],
-                "outcomeIndex": token,
-                "transactionHash": transaction,
-            }
+            Trade(ts, number, self.tokens[token], token, side, price, amount, transaction)
         )
         message = (
             f'{{"market":"{self.id}","asset_id":"{self.tokens[token]}","price":"{price}",'

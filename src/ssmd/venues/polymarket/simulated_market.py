@@ -11,6 +11,11 @@ from ssmd.venues.polymarket.simulated_lifecycle import market_resolved, new_mark
 from ssmd.venues.polymarket.simulated_listing import CRYPTO, GROUPS, Condition, Group
 
 _TRADE_SHARE: Final = 0.08
+_UNHEARD_SHARE: Final = 0.1
+"""Trades of all conditions that nobody listens to, as a share of the configured rate."""
+PAST_NS: Final = 1_000_000
+"""How long ago everything was when it is told first: times are told in milliseconds."""
+_ENDED_KEPT: Final = 500
 _LONGEST_STEP_S: Final = 1.0
 _FIRST_NUMBER: Final = 500_000
 _HARDLY_TRADED: Final = 3
@@ -43,6 +48,7 @@ class Market:
     def __init__(self, options: SimulationOptions) -> None:
         self.rng = Random(options.seed)  # noqa: S311 - a simulation, not a secret
         self.conditions: dict[str, Condition] = {}
+        self.ended: dict[str, Condition] = {}
         self.sockets: dict[Listener, None] = {}
         self.base: int | None = None
         self._number = _FIRST_NUMBER
@@ -54,10 +60,15 @@ class Market:
         self._flaws: list[str | None] = []
         self._heard: list[Condition] = []
         self._weights: list[float] = []
+        self._unheard: list[Condition] = []
+        self._unheard_weights: list[float] = []
+        self._unheard_due = 0.0
+        self._unheard_rng = Random(~options.seed)  # noqa: S311
         if options.symbols:
             self._list_tokens(options.symbols)
         else:
             self._list_usual()
+        self.listeners_changed()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -95,6 +106,7 @@ class Market:
         """List tokens, two by two a condition; everybody who asked is told."""
         for condition in self._list_tokens(symbols):
             self._tell(new_market(condition, self._wall))
+        self.listeners_changed()
 
     def delist(self, symbols: Sequence[str]) -> None:
         """Decide the conditions of these tokens: everybody who asked is told, then nothing."""
@@ -102,9 +114,11 @@ class Market:
         for condition in ended:
             self._tell(market_resolved(condition, self._wall))
             for token in condition.tokens:
-                del self.conditions[token]
+                self.ended[token] = self.conditions.pop(token)
                 for socket in self.sockets:
                     socket.held.pop(token, None)
+        while len(self.ended) > _ENDED_KEPT:
+            del self.ended[next(iter(self.ended))]
         self.listeners_changed()
 
     def book(self, token: str, ts: int) -> bytes:
@@ -117,20 +131,38 @@ class Market:
         """Somebody subscribed or left: see again who hears what."""
         held = {token for socket in self.sockets for token in socket.held}
         self._heard = [c for c in self.open if not held.isdisjoint(c.tokens)]
-        self._weights = list(accumulate(1 / (1 + i) for i in range(len(self._heard))))
+        self._weights = _falling(len(self._heard))
+        heard = set(self._heard)
+        self._unheard = [c for c in self.open if c not in heard and c.is_open]
+        self._unheard_weights = _falling(len(self._unheard))
 
     def advance(self, now: Now) -> None:
         """Let happen what is due by the rate; the time since the last call is told by `now`."""
         passed = 0.0 if self._mono is None else min(now.mono - self._mono, _LONGEST_STEP_S)
         self._mono = now.mono
         self.told(now)
+        ts = now.wall - PAST_NS
+        self._trade_unheard(passed, ts)
         if not self._heard:
             self._due = 0.0
             return
         self._due += passed * self._rate * self._factor
         while self._due >= 1:
             (condition,) = self.rng.choices(self._heard, cum_weights=self._weights)
-            self._due -= self._move(condition, now.wall)
+            self._due -= self._move(condition, ts)
+
+    def _trade_unheard(self, passed: float, ts: int) -> None:
+        """Let trades happen where nobody listens: REST tells them, and the next who comes."""
+        if not self._unheard:
+            self._unheard_due = 0.0
+            return
+        self._unheard_due += passed * self._rate * self._factor * _UNHEARD_SHARE
+        while self._unheard_due >= 1:
+            self._unheard_due -= 1
+            (condition,) = self._unheard_rng.choices(
+                self._unheard, cum_weights=self._unheard_weights
+            )
+            condition.trade(ts)
 
     def _move(self, condition: Condition, ts: int) -> int:
         """Something happens in a condition; gives how many messages that makes."""
@@ -218,6 +250,9 @@ class Market:
         self._number += 1
         for token in tokens:
             self.conditions[token] = condition
+            ended = self.ended.pop(token, None)
+            if ended is not None and ended.trades and not condition.trades:
+                condition.trades.extend(ended.trades)
         return condition
 
     def _token(self) -> str:
@@ -231,6 +266,11 @@ class Market:
                 self._flaws.remove(wanted)
                 return True
         return False
+
+
+def _falling(number: int) -> list[float]:
+    """Cumulative weights of so many conditions: each is moved less than the one before it."""
+    return list(accumulate(1 / (1 + i) for i in range(number)))
 
 
 def _deliver(message: Emission, token: str, listeners: list[Listener]) -> int:

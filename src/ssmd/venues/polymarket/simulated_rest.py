@@ -1,4 +1,4 @@
-"""A simulated Polymarket's REST services: Gamma's listings, books, and past trades."""
+"""A simulated Polymarket's REST services: Gamma's listings, and books."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,9 +6,11 @@ from typing import Final
 import msgspec
 
 from ssmd.model.simulated import Answer
+from ssmd.venues.polymarket.history import CONDITION
 from ssmd.venues.polymarket.simulated_book import fixed
 from ssmd.venues.polymarket.simulated_listing import MIN_ORDER, Condition, Group, millis
 from ssmd.venues.polymarket.simulated_market import Market
+from ssmd.venues.polymarket.simulated_past import past
 
 _PAGE: Final = 20
 _LARGEST_PAGE: Final = 100
@@ -28,8 +30,10 @@ def answer(market: Market, service: str, path: str, query: Query, ts: int) -> An
             return _page(_markets(market, asked), asked)
         case "clob", "/book":
             return _book(market, asked.get("token_id", ""), ts)
-        case "data", "/trades":
-            return _page(_trades(market, asked), asked)
+        case "clob", _ if path.startswith(CONDITION):
+            return _condition(market, path.removeprefix(CONDITION))
+        case "data", _:
+            return past(market, path, asked, ts)
         case _:
             return Answer(_NOT_FOUND, b'{"error":"not found"}')
 
@@ -152,14 +156,11 @@ def _book(market: Market, token: str, ts: int) -> Answer:
     return Answer(_OK, body.encode())
 
 
-def _trades(market: Market, asked: dict[str, str]) -> list[dict[str, object]]:
-    """The latest trades first, of one condition or of all."""
-    wanted = asked.get("market")
-    trades = [
-        trade
-        for condition in market.open
-        if wanted is None or condition.id == wanted
-        for trade in condition.trades
-    ]
-    trades.sort(key=lambda trade: str(trade["timestamp"]), reverse=True)
-    return trades
+def _condition(market: Market, token: str) -> Answer:
+    """Which condition a token belongs to, also when that is over."""
+    condition = market.conditions.get(token) or market.ended.get(token)
+    if condition is None:
+        return Answer(_NOT_FOUND, b'{"error":"market not found"}')
+    yes, no = condition.tokens
+    fields = {"condition_id": condition.id, "primary_token_id": yes, "secondary_token_id": no}
+    return Answer(_OK, _encode(fields))

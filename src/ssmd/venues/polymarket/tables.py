@@ -58,7 +58,7 @@ class PriceChange(Row, frozen=True, kw_only=True):
 
 
 class LastTradePrice(Row, frozen=True, kw_only=True):
-    """One trade; `native_id` is the hash of its transaction, where it is stated.
+    """One trade. It has no id: one transaction settles many, also of one token.
 
     Attributes:
         table: `last_trade_price`.
@@ -66,7 +66,8 @@ class LastTradePrice(Row, frozen=True, kw_only=True):
         side: What the aggressor did: `buy` or `sell`.
         price: Dollars for one share.
         size: Shares.
-        fee_rate_bps: Fee rate, in hundredths of a percent.
+        fee_rate_bps: Fee rate, in hundredths of a percent; REST does not tell it.
+        transaction_hash: The transaction that settles it, perhaps among others.
     """
 
     table: ClassVar[str] = "last_trade_price"
@@ -75,6 +76,7 @@ class LastTradePrice(Row, frozen=True, kw_only=True):
     price: Number | None = None
     size: Number | None = None
     fee_rate_bps: Number | None = None
+    transaction_hash: str | None = None
 
 
 class BestBidAsk(Row, frozen=True, kw_only=True):
