@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from ssmd.archive.ledger.absences import absences
+from ssmd.archive.ledger.absences import absences, stopped
 from ssmd.archive.ledger.entries import Entry
 from tests.archive.entries import FILE, NEW, OLD, S, gap, hole, ledger, loss, outage, repair
 
@@ -27,6 +27,17 @@ def test_an_outage_that_is_not_over_has_no_end() -> None:
     (found,) = absences(ledger(outage(10, None), outage(10, 12, channel="book")))
     assert found.until is None
     assert found.told["to"] is None
+
+
+def test_a_recording_that_was_stopped_misses_nothing_yet() -> None:
+    """Whoever stops a recorder knows it; only when it goes on was something missed meanwhile."""
+    still = ledger(outage(10, None, reason="shutdown"), outage(10, None, "Y", reason="shutdown"))
+    assert absences(still) == []
+    assert stopped(still) == 10 * S
+    again = ledger(outage(10, 20, reason="shutdown"))
+    assert len(absences(again)) == 1
+    assert stopped(again) is None
+    assert len(absences(ledger(outage(10, None, reason="died")))) == 1
 
 
 def test_a_gap_is_told_for_each_of_its_instruments() -> None:

@@ -70,6 +70,22 @@ def test_a_moment_that_was_captured_says_what_is_there() -> None:
     assert "acknowledged in frame 1" in text
 
 
+def test_a_captured_moment_of_a_bad_minute_says_both() -> None:
+    """The minute is judged by its worst; the moment asked about may be fine."""
+    text = said(
+        50,
+        "lost",
+        intent(0, None),
+        coverage(1, 20),
+        outage(20, 22),
+        coverage(22, None),
+        heard=(HEARD,),
+    )
+    assert "was captured, in a minute that is lost" in text
+    assert "In the same minute, no connection held it from 1970-01-01T00:00:20.000Z" in text
+    assert "outage (reset)" in text
+
+
 def test_quiet_is_not_lost() -> None:
     """Somebody was there, and nothing was said."""
     text = said(50, "quiet", intent(0, None), coverage(1, None))

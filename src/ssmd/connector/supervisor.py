@@ -109,6 +109,11 @@ class Supervisor:
                 self._telemetry.shard(index).refused(len(self._refusals.refused & share))
 
     @property
+    def size(self) -> int:
+        """How many shards the plan has."""
+        return len(self._plan)
+
+    @property
     def condition(self) -> tuple[bool, str]:
         """Whether every share is on an open connection and not all is refused; else a sentence."""
         if wholly := self._refusals.judge(self._held)[0]:
@@ -180,7 +185,7 @@ class Supervisor:
         self._tasks[index] = asyncio.create_task(self._tend(shard), name=f"{self._feed}-{index}")
 
     async def _drop(self, index: int) -> None:
-        del self.shards[index]
+        self.shards.pop(index).want(frozenset())  # on record, so that nobody waits for it to return
         task = self._tasks.pop(index)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -2,13 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from ssmd.archive.ledger.entries import Entry, Gap, Hole, Ledger, Loss, Outage
 from ssmd.archive.ledger.repairs import Repaired, Repairs
 from ssmd.model.timestamp import format_rfc3339
+
+_STOPPED: Final = "shutdown"
 
 Kind = Literal["gap", "hole", "outage", "loss"]
 """Whose loss it is: the venue's; ours; nobody was there; ours, and declared."""
@@ -74,7 +76,8 @@ class Absence(msgspec.Struct, frozen=True, kw_only=True):
 def absences(ledger: Ledger, symbol: str | None = None) -> list[Absence]:
     """Everything missing in a ledger, by time.
 
-    An outage of several channels of an instrument is one entry, as long as they overlap.
+    An outage of several channels of an instrument is one entry, as long as they overlap. One that
+    begins where recording was stopped and was not begun again is none yet: see `stopped`.
 
     Args:
         ledger: Of one feed.
@@ -92,6 +95,12 @@ def absences(ledger: Ledger, symbol: str | None = None) -> list[Absence]:
     return sorted(found, key=lambda each: (each.since, each.kind, each.instrument or ""))
 
 
+def stopped(ledger: Ledger) -> int | None:
+    """When a feed's recording was told to stop, ns, if it was not begun again; else None."""
+    at = [entry.since for entry in ledger.entries if _is_stop(entry)]
+    return max(at, default=None)
+
+
 def concerns(each: Absence, venue: str, symbol: str) -> bool:
     """Whether something missing is about an instrument."""
     if each.instrument is not None:
@@ -103,7 +112,7 @@ def _outages(ledger: Ledger, repairs: Repairs) -> Iterator[Absence]:
     """Outages of one instrument that overlap and have one cause, over its channels."""
     groups: dict[tuple[str | None, str, str], list[Outage]] = defaultdict(list)
     for entry in ledger.entries:
-        if isinstance(entry, Outage):
+        if isinstance(entry, Outage) and not _is_stop(entry):
             groups[entry.symbol, entry.connection, entry.reason].append(entry)
     for (symbol, _, _), entries in groups.items():
         for together in _overlapping(entries):
@@ -120,6 +129,10 @@ def _outages(ledger: Ledger, repairs: Repairs) -> Iterator[Absence]:
                 reason=first.reason,
                 evidence=_evidence(first, channels, None, how),
             )
+
+
+def _is_stop(entry: Entry) -> bool:
+    return isinstance(entry, Outage) and entry.until is None and entry.reason == _STOPPED
 
 
 def _overlapping(entries: list[Outage]) -> Iterator[list[Outage]]:

@@ -6,6 +6,7 @@ import msgspec
 
 from ssmd.archive.ledger.absences import Absence, absences
 from ssmd.archive.ledger.entries import Condition, Coverage, Intent, Ledger
+from ssmd.archive.ledger.facts import MINUTE_NS
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 
 
@@ -60,26 +61,38 @@ def explain(
         heard: What the archive holds of this minute.
     """
     name = f"{ledger.venue}:{symbol}"
-    at = [each for each in absences(ledger, symbol) if _within(each.since, each.until, ts)]
+    known = absences(ledger, symbol)
+    at = [each for each in known if _within(each.since, each.until, ts)]
     if at:
         first = min(at, key=lambda each: _ORDER.index(each.kind))
         sentence = f"{name} at {_clock(ts)} is {condition}: {_absence(first, ledger)}"
         evidence = [line for each in at for line in _shown(each)]
     else:
-        sentence = f"{name} at {_clock(ts)} is {condition}: {_presence(ledger, symbol, ts, heard)}"
         evidence = [_covered(each) for each in _coverage(ledger, symbol, ts)]
+        minute = [each for each in known if _touches(each, ts - ts % MINUTE_NS)]
+        verdict = (
+            f"was captured, in a minute that is {condition}"
+            if minute and evidence
+            else f"is {condition}"
+        )
+        sentence = f"{name} at {_clock(ts)} {verdict}: {_presence(ledger, symbol, ts, heard)}"
+        if minute:
+            sentence += f" In the same minute, {_absence(minute[0], ledger)}"
+            evidence += [line for each in minute for line in _shown(each)]
     return Explanation(
         feed=ledger.feed,
         instrument=name,
         time=format_rfc3339(ts),
         condition=condition,
         sentence=sentence,
-        evidence=(*evidence, *map(_told, heard)),
+        evidence=tuple(dict.fromkeys((*evidence, *map(_told, heard)))),
     )
 
 
 _ORDER = ("outage", "hole", "loss", "gap")
 _WORDS = {
+    "lost": "the connection broke",
+    "closed": "the venue closed the connection",
     "died": "its process died",
     "shutdown": "its process was told to stop",
     "host_suspended": "the machine was suspended",
@@ -120,14 +133,16 @@ def _absence(each: Absence, ledger: Ledger) -> str:
 
 def _after(ledger: Ledger, each: Absence) -> str:
     """Who brought an instrument back."""
-    brought = {
-        entry.connection
+    if each.until is None:
+        return ""
+    brought = [
+        (entry.since, entry.connection)
         for entry in ledger.entries
         if isinstance(entry, Coverage)
-        and entry.since == each.until
-        and each.instrument == f"{ledger.venue}:{entry.symbol}"
-    }
-    return f"; {min(brought)} brought it back" if brought else ""
+        and each.since < entry.since <= each.until
+        and each.instrument in {None, f"{ledger.venue}:{entry.symbol}"}
+    ]
+    return f"; {min(brought)[1]} brought it back" if brought else ""
 
 
 def _presence(ledger: Ledger, symbol: str, ts: int, heard: Sequence[Heard]) -> str:
@@ -135,6 +150,8 @@ def _presence(ledger: Ledger, symbol: str, ts: int, heard: Sequence[Heard]) -> s
     intents = [e for e in ledger.entries if isinstance(e, Intent) and e.symbol == symbol]
     if ts >= ledger.until:
         return f"the archive knows nothing after {_clock(ledger.until)}."
+    if ts < ledger.since:
+        return f"the archive knows nothing before {_clock(ledger.since)}."
     if not any(_within(each.since, each.until, ts) for each in intents):
         when = _nearest(intents, ts)
         return f"nobody had asked for it then{when}."
@@ -206,6 +223,10 @@ def _to(each: Absence) -> str:
         return "on, to this moment"
     lasting = (each.until - each.since) / SECOND_NS
     return f"to {_clock(each.until)} ({lasting:.3f} s)"
+
+
+def _touches(each: Absence, minute: int) -> bool:
+    return each.since < minute + MINUTE_NS and (each.until is None or each.until > minute)
 
 
 def _within(since: int, until: int | None, ts: int) -> bool:

@@ -1,0 +1,353 @@
+"""What can be said of every minute of every instrument. Pure.
+
+A minute is judged by the worst that overlaps it. An instrument is as good as the worst of its
+channels; a channel that was not wanted then has no say.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Final
+
+import msgspec
+
+from ssmd.archive.ledger.carry import Key
+from ssmd.archive.ledger.entries import (
+    Condition,
+    Coverage,
+    Entry,
+    Gap,
+    Hole,
+    Intent,
+    Ledger,
+    Loss,
+    Outage,
+    Repair,
+)
+from ssmd.archive.ledger.facts import MINUTE_NS
+from ssmd.archive.ledger.gaps import FROZEN
+from ssmd.archive.ledger.spans import Span, joined, shared, without
+
+CONDITIONS: Final[tuple[Condition, ...]] = (
+    "not_wanted",
+    "complete",
+    "quiet",
+    "venue_paused",
+    "repaired",
+    "degraded",
+    "unknown",
+    "lost",
+)
+"""Every condition; the worst comes last."""
+
+_NOT_WANTED, _COMPLETE, _QUIET, _PAUSED, _REPAIRED, _DEGRADED, _UNKNOWN, _LOST = range(8)
+_RUN: Final = re.compile(rb"(.)\1*", re.DOTALL)
+_RENEWED: Final = "unsubscribed"
+"""Why there was no coverage while a subscription was ended to be asked for anew."""
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Minutes of one condition.
+
+    Attributes:
+        since: When the first begins, ns.
+        until: When the last is over, ns.
+        condition: Of each of them.
+    """
+
+    since: int
+    until: int
+    condition: Condition
+
+
+class Minutes(msgspec.Struct, frozen=True):
+    """The minutes of one instrument.
+
+    Attributes:
+        symbol: The venue's own string; None stands for subscriptions to all of them.
+        since: When the first minute begins, ns.
+        whole: One byte for each minute: the place of its condition in `CONDITIONS`.
+        channels: The same by channel, of every channel that was ever wanted.
+    """
+
+    symbol: str | None
+    since: int
+    whole: bytes
+    channels: dict[str, bytes]
+
+    def at(self, ts: int, channel: str | None = None) -> Condition:
+        """The condition of the minute that holds a time.
+
+        Raises:
+            IndexError: It is none of these minutes.
+        """
+        minute = (ts - self.since) // MINUTE_NS
+        if minute < 0:
+            raise IndexError("before the first minute")
+        return CONDITIONS[(self.whole if channel is None else self.channels[channel])[minute]]
+
+    def stretches(self, channel: str | None = None) -> Iterator[Stretch]:
+        """Runs of minutes alike: of the instrument, or of one of its channels."""
+        minutes = self.whole if channel is None else self.channels[channel]
+        for run in _RUN.finditer(minutes):
+            since, until = (self.since + at * MINUTE_NS for at in run.span())
+            yield Stretch(since, until, CONDITIONS[minutes[run.start()]])
+
+    def counts(self) -> dict[Condition, int]:
+        """How many minutes there are of each condition that occurs."""
+        found = {name: self.whole.count(rank) for rank, name in enumerate(CONDITIONS)}
+        return {name: count for name, count in found.items() if count}
+
+
+def conditions(
+    ledger: Ledger,
+    since: int,
+    until: int,
+    pause: Callable[[int], str | None],
+    symbols: Iterable[str | None] | None = None,
+) -> Iterator[Minutes]:
+    """Every minute that overlaps a time, instrument by instrument.
+
+    Args:
+        ledger: Of that time or more, and of what follows: a repair comes later than its gap, and
+            so does the news that a connection had died.
+        since: From when on, ns: the minute that holds it is the first.
+        until: Up to when, ns.
+        pause: The name of the venue's scheduled pause at a time, ns; None when it trades.
+        symbols: Which instruments; None for each that was ever wanted by name, and None among
+            them for subscriptions to all. One that was never wanted by name is judged by those.
+    """
+    frame = _Frame(ledger, since, until, pause)
+    found = _Found(ledger)
+    for symbol in found.symbols if symbols is None else symbols:
+        channels = found.channels(symbol)
+        ranks = {
+            channel: frame.judge(found, (channel, of), symbol)
+            for channel, of in sorted(channels.items())
+        }
+        whole = frame.worst(symbol, list(ranks.values()))
+        yield Minutes(symbol, frame.first * MINUTE_NS, whole, ranks)
+
+
+def summary(minutes: Iterable[Minutes]) -> Iterator[tuple[str | None, dict[Condition, int]]]:
+    """How many minutes of each condition each instrument has."""
+    for one in minutes:
+        yield one.symbol, one.counts()
+
+
+class _Found:
+    """The entries of a ledger by what they are about."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.intents: dict[Key, list[Entry]] = {}
+        self.covers: dict[Key, list[Entry]] = {}
+        self.outages: dict[Key, list[Entry]] = {}
+        self.gaps: dict[Key, list[Gap]] = {}
+        self.whole_gaps: dict[str, list[Gap]] = {}
+        self.missing: dict[str, list[Entry]] = {}
+        self.backfills: dict[Key, list[Span]] = {}
+        self.snapshots: set[tuple[str, str, str | None, int]] = set()
+        for entry in ledger.entries:
+            self._place(entry)
+        self._wanted: dict[str | None, list[str]] = {}
+        for channel, symbol in self.intents:
+            self._wanted.setdefault(symbol, []).append(channel)
+        self.activity: dict[str, list[int]] = {}
+        for one in ledger.activity:
+            self.activity.setdefault(one.symbol, []).append(one.minute)
+
+    @property
+    def symbols(self) -> list[str | None]:
+        """Every instrument that was ever wanted."""
+        return sorted(self._wanted, key=lambda symbol: (symbol is not None, symbol or ""))
+
+    def channels(self, symbol: str | None) -> dict[str, str | None]:
+        """On which channels it was wanted: by name, or with all others."""
+        of = symbol if symbol in self._wanted else None
+        return dict.fromkeys(self._wanted.get(of, ()), of)
+
+    def gaps_of(self, key: Key, covers: list[Entry]) -> Iterator[Gap]:
+        """The gaps that concern a subscription, a whole connection's included."""
+        channel, symbol = key
+        if symbol is not None:
+            yield from self.gaps.get((channel, symbol), ())
+            yield from self.gaps.get(("", symbol), ())
+        for connection in dict.fromkeys(cover.connection for cover in covers):
+            for gap in self.whole_gaps.get(connection, ()):
+                if gap.channel in {"", channel}:
+                    yield gap
+
+    def is_repaired(self, gap: Gap, symbol: str | None) -> bool:
+        """Whether a snapshot ended a gap."""
+        if gap.until is None or gap.reason == FROZEN:
+            return False
+        of = symbol if gap.symbols else None
+        return (gap.connection, gap.channel, of, gap.until) in self.snapshots
+
+    def _place(self, entry: Entry) -> None:
+        match entry:
+            case Intent():
+                self.intents.setdefault((entry.channel, entry.symbol), []).append(entry)
+            case Coverage():
+                self.covers.setdefault((entry.channel, entry.symbol), []).append(entry)
+            case Outage():
+                self.outages.setdefault((entry.channel, entry.symbol), []).append(entry)
+            case Hole() | Loss():
+                self.missing.setdefault(entry.connection, []).append(entry)
+            case Gap():
+                for symbol in entry.symbols:
+                    self.gaps.setdefault((entry.channel, symbol), []).append(entry)
+                if not entry.symbols:
+                    self.whole_gaps.setdefault(entry.connection, []).append(entry)
+            case Repair():
+                self._repair(entry)
+
+    def _repair(self, entry: Repair) -> None:
+        until = entry.since if entry.until is None else entry.until
+        for symbol in entry.symbols or (None,):
+            if entry.reason == "snapshot":
+                self.snapshots.add((entry.connection, entry.channel, symbol, until))
+            elif entry.ordinal is not None:
+                spans = self.backfills.setdefault((entry.channel, symbol), [])
+                spans.append((entry.since, until))
+
+
+class _Frame:
+    """The minutes asked about, and what is the same in them for every instrument."""
+
+    def __init__(
+        self, ledger: Ledger, since: int, until: int, pause: Callable[[int], str | None]
+    ) -> None:
+        self.first = since // MINUTE_NS
+        self._last = max(self.first, -(-until // MINUTE_NS))
+        self._horizon = ledger.until
+        self._known = (
+            max(self.first, ledger.since // MINUTE_NS),
+            max(self.first, min(self._last, ledger.until // MINUTE_NS)),
+        )
+        self._silent = bytes(
+            _PAUSED if _is_paused(pause, minute) else _QUIET
+            for minute in range(self.first, self._last)
+        )
+
+    def judge(self, found: _Found, key: Key, symbol: str | None) -> bytes:
+        """One subscription's minutes."""
+        covers = found.covers.get(key, [])
+        full = bytearray(self._silent)
+        self._speak(full, found, symbol)
+        bad, repaired, doubtful, degraded = self._missing(found, key, covers)
+        for rank, spans in (
+            (_REPAIRED, repaired),
+            (_DEGRADED, degraded),
+            (_UNKNOWN, doubtful),
+            (_LOST, bad),
+        ):
+            for since, until in spans:
+                self._paint(full, rank, since, until)
+        return self._masked(full, found.intents.get(key, []))
+
+    def worst(self, symbol: str | None, channels: list[bytes]) -> bytes:
+        """The worst of all channels."""
+        if not channels:
+            return self._masked(bytearray(self._silent), [])
+        whole = channels[0]
+        for other in channels[1:]:
+            if other != whole:
+                whole = bytes(map(max, whole, other))
+        return whole
+
+    def _speak(self, full: bytearray, found: _Found, symbol: str | None) -> None:
+        """Minutes in which messages came."""
+        minutes = (
+            found.activity.get(symbol, ())
+            if symbol is not None
+            else chain.from_iterable(found.activity.values())
+        )
+        for minute in minutes:
+            if self.first <= minute < self._last:
+                full[minute - self.first] = _COMPLETE
+
+    def _missing(
+        self, found: _Found, key: Key, covers: list[Entry]
+    ) -> tuple[list[Span], list[Span], list[Span], list[Span]]:
+        """What is lost, repaired, unknown and degraded."""
+        bad: list[Span] = []
+        repaired: list[Span] = []
+        doubtful: list[Span] = []
+        degraded: list[Span] = []
+        filled = joined(found.backfills.get(key, []))
+        healed: list[Span] = []
+        for gap in found.gaps_of(key, covers):
+            span = self._span(gap)
+            if found.is_repaired(gap, key[1]):
+                healed.append(span)
+                repaired.append(span)
+            elif gap.reason == FROZEN:
+                degraded.append(span)
+            else:
+                _divide(span, filled, degraded, repaired)
+        healed = joined(healed)
+        for outage in found.outages.get(key, []):
+            span = self._span(outage)
+            if outage.reason == "unknown":
+                _divide(span, filled, doubtful, repaired)
+            elif outage.reason == _RENEWED:
+                _divide(span, joined(filled + healed), bad, repaired)
+            else:
+                _divide(span, filled, bad, repaired)
+        for span in self._frames_missing(found, covers):
+            _divide(span, filled, bad, repaired)
+        return bad, repaired, doubtful, degraded
+
+    def _frames_missing(self, found: _Found, covers: list[Entry]) -> Iterator[Span]:
+        """Holes and losses of the connections that held it, then."""
+        held: dict[str, list[Span]] = {}
+        for cover in covers:
+            if cover.connection in found.missing:
+                held.setdefault(cover.connection, []).append(self._span(cover))
+        for connection, spans in held.items():
+            for missing in found.missing[connection]:
+                since, until = self._span(missing)
+                if any(begin <= until and since <= end for begin, end in spans):
+                    yield since, until
+
+    def _span(self, entry: Entry) -> Span:
+        """From when to when, as far as is known; a moment is not nothing."""
+        until = self._horizon if entry.until is None else min(entry.until, self._horizon)
+        return entry.since, max(entry.since + 1, until)
+
+    def _paint(self, full: bytearray, rank: int, since: int, until: int) -> None:
+        """Every minute that a time overlaps."""
+        first, last = self._minutes(since, until)
+        full[first:last] = bytes([rank]) * (last - first)
+
+    def _masked(self, full: bytearray, intents: list[Entry]) -> bytes:
+        """Not wanted is not missed; beyond what is archived nothing is known."""
+        size = self._last - self.first
+        judged = bytearray(size)
+        for intent in intents:
+            first, last = self._minutes(*self._span(intent))
+            judged[first:last] = full[first:last]
+        low, high = (minute - self.first for minute in self._known)
+        low = min(low, size)
+        for at in chain(range(low), range(max(low, high), size)):
+            if judged[at] != _LOST:
+                judged[at] = _UNKNOWN
+        return bytes(judged)
+
+    def _minutes(self, since: int, until: int) -> tuple[int, int]:
+        """Places of the first minute and of the one after the last."""
+        size = self._last - self.first
+        first, last = since // MINUTE_NS - self.first, -(-until // MINUTE_NS) - self.first
+        return min(max(first, 0), size), min(max(last, 0), size)
+
+
+def _is_paused(pause: Callable[[int], str | None], minute: int) -> bool:
+    begins = minute * MINUTE_NS
+    return pause(begins) is not None and pause(begins + MINUTE_NS - 1) is not None
+
+
+def _divide(span: Span, good: Sequence[Span], bad: list[Span], repaired: list[Span]) -> None:
+    """Put what is made good of a span on one list, and the rest on the other."""
+    bad += without([span], good)
+    repaired += shared([span], good)

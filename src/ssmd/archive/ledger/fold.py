@@ -1,0 +1,352 @@
+"""The ledger of a feed from the facts of its segments. Pure: the same facts, the same ledger."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from ssmd.archive import layout
+from ssmd.archive.ledger.carry import At, Carry, Cover, Key, Life, Unproved
+from ssmd.archive.ledger.entries import Entry, Ledger, Outage
+from ssmd.archive.ledger.facts import Facts
+from ssmd.archive.ledger.gaps import Gaps
+from ssmd.archive.ledger.lines import Covers, Lines, Wants, settle
+from ssmd.archive.ledger.merge import identity, in_order, summed
+from ssmd.archive.ledger.missing import Missing
+from ssmd.archive.ledger.outages import outages
+from ssmd.archive.ledger.story import Frames, Record, tell
+from ssmd.archive.ledger.words import IMPORT, coverage, intent, recorded
+from ssmd.model.records import (
+    Acknowledged,
+    Backfilled,
+    Closed,
+    Declined,
+    Ended,
+    GapFound,
+    GapRepaired,
+    Judged,
+    Leaving,
+    Lost,
+    Opened,
+    Unwanted,
+    Wanted,
+)
+
+UNKNOWN: Final = "unknown"
+"""Why a connection ended that has a successor and no closing record."""
+FORGOTTEN_NS: Final = 7 * layout.DAY_NS
+"""How long the closing record of a connection that has a successor is waited for, ns."""
+
+_PLANNED: Final = "planned"
+_AGAIN: Final = "reconcile"
+"""Withdrawn only to be asked for anew, at once: the intent goes on."""
+
+
+def fold(
+    feed: str, facts: Sequence[Facts], *, carry: Carry | None, since: int, until: int
+) -> tuple[Ledger, Carry]:
+    """The ledger of a time, and what is to be known to go on from there.
+
+    Folding one day after the other gives, merged, what folding all of them at once gives. What is
+    still open stands in every day's ledger until it is over, then once more with its end.
+
+    Args:
+        feed: The feed's name.
+        facts: Of all segments of that time, in any order, each once.
+        carry: What the fold before this one left; None for the first.
+        since: From when on, ns.
+        until: Up to when it is asked for, ns.
+    """
+    known = Carry(feed=feed, venue="", began=None, newest=None)
+    if carry is not None:
+        known = msgspec.json.decode(msgspec.json.encode(carry), type=Carry)  # it is taken apart
+    firsts = [held.first_ts for one in facts for held in one.held.values()]
+    lasts = [held.last_ts for one in facts for held in one.held.values()]
+    began = min((ts for ts in (known.began, *firsts) if ts is not None), default=None)
+    newest = max((ts for ts in (known.newest, *lasts) if ts is not None), default=None)
+    run = _Fold(feed, facts, known)
+    for at, record in tell(facts, run.frames, known):
+        run.take(at, record)
+    entries, left = run.end(began, newest)
+    ledger = Ledger(
+        feed=feed,
+        venue=left.venue,
+        since=since if began is None else max(since, began),
+        until=since if newest is None else min(until, newest),
+        entries=in_order(entries),
+        activity=summed(one.activity for one in facts),
+    )
+    return ledger, left
+
+
+class _Fold:
+    """One run over the records of a time."""
+
+    def __init__(self, feed: str, facts: Sequence[Facts], carry: Carry) -> None:
+        self.frames = Frames(facts)
+        self._feed = feed
+        self._venue = carry.venue
+        self._lives = {life.connection: life for life in carry.lives}
+        self._lines = Lines(carry.lines)
+        self._wants = Wants(self._lines, carry.wanted)
+        self._covers = Covers(self._lines)
+        self._gaps = Gaps(feed, carry.gaps)
+        self._missing = Missing(feed, facts, carry.remains, carry.losses)
+        self._unproved = dict(carry.unproved)
+        self._ended: dict[str, list[tuple[Key, Cover]]] = {}
+        self._again: list[Entry] = []
+        self._doubted: list[Outage] = []
+        self._symbols = {who: set(life.symbols) for who, life in self._lives.items()}
+        self._next: dict[str, list[Life]] = {}
+        self._waiting: dict[str, Life] = {}
+        for life in carry.lives:
+            self._next.setdefault(life.previous or "", []).append(life)
+            if life.over is not None and self._wants.has(life.connection):
+                self._waiting[life.connection] = life
+
+    def take(self, at: At, record: Record | None) -> None:
+        """The next record; None for the first frame of a connection."""
+        if isinstance(record, Opened):
+            self._opened(at, record)
+            return
+        life = self._life(at)
+        if record is None:
+            self._stated(life, at)
+            return
+        life.clock = at.ts
+        if isinstance(record, Closed):
+            self._closed(life, at, record)
+            return
+        if not (isinstance(record, Wanted) and record.reason == life.reason):
+            self._stated(life, at)
+        self._said(life, at, record)
+
+    def end(self, began: int | None, newest: int | None) -> tuple[list[Entry], Carry]:
+        """Everything there is to tell, and what is to be known tomorrow."""
+        for life in self._lives.values():
+            life.frame = self.frames.last(life.connection, life.frame)
+        found = {identity(entry): entry for entry in self._again}
+        for entry in self._entries():
+            found[identity(entry)] = entry
+        return list(found.values()), self._carry(began, newest)
+
+    # What the records say
+
+    def _life(self, at: At) -> Life:
+        """The connection of a record; one without an opening record begins with what is there."""
+        life = self._lives.get(at.connection)
+        if life is None:
+            life = self._lives[at.connection] = Life(at, writer=_writer(at.file), clock=at.ts)
+        return life
+
+    def _opened(self, at: At, record: Opened) -> None:
+        life = self._lives[at.connection] = Life(
+            at,
+            record.reason,
+            record.shard if isinstance(record.shard, int) else None,
+            _writer(at.file),
+            record.previous,
+            at.ts,
+        )
+        self._next.setdefault(record.previous or "", []).append(life)
+        self._venue = record.venue
+        if record.reason != _PLANNED:
+            for before in self._before(life):
+                if before.over is None:
+                    self._over(before, at.ts, UNKNOWN, None)
+        if record.shards is not None:
+            for other in list(self._waiting.values()):
+                if (
+                    other.shard is not None
+                    and other.shard >= record.shards
+                    and other.writer == life.writer
+                ):
+                    self._drop(other, at.ts)
+
+    def _stated(self, life: Life, at: At) -> None:
+        """The connection has said what it wants: what it did not repeat is not wanted any more."""
+        if not life.burst:
+            return
+        life.burst = False
+        for before in self._before(life):
+            if before.over is None:
+                return
+            self._drop(before, at.ts)
+            before.spent = True
+
+    def _before(self, life: Life) -> Iterator[Life]:
+        """The connections of its shard before this one that no other successor has replaced."""
+        before = self._lives.get(life.previous or "")
+        while before is not None and not before.spent:
+            yield before
+            before = self._lives.get(before.previous or "")
+
+    def _closed(self, life: Life, at: At, record: Closed) -> None:
+        died = record.by == "recovery"
+        if not died:
+            self._stated(life, at)
+        if life.closed is not None:
+            return  # losses found afterwards are closed once more
+        life.closed = at
+        reason = "died" if died else record.reason
+        if life.over is None:
+            self._over(life, at.ts, reason, at)
+        else:
+            self._proved(life, at, reason)
+
+    def _over(self, life: Life, ts: int, reason: str, end: At | None) -> None:
+        """A connection ended."""
+        connection = life.connection
+        life.over = ts
+        frame = self.frames.last(connection, life.frame)
+        if frame is not None and life.deaf is not None:
+            frame = min(frame, life.deaf)
+        covers = self._covers.over(connection, frame, reason, end)
+        if end is None:
+            self._ended[connection] = covers
+        self._gaps.over(connection, ts if frame is None else frame)
+        succeeded = any(
+            other.over is None and not other.burst for other in self._next.get(connection, ())
+        )
+        self._wants.over(connection, ts, succeeded=succeeded)
+        if self._wants.has(connection):
+            self._waiting[connection] = life
+
+    def _drop(self, life: Life, ts: int) -> None:
+        """What an ended connection still answers for is not wanted any more."""
+        self._wants.drop(life.connection, ts)
+        self._waiting.pop(life.connection, None)
+
+    def _proved(self, life: Life, at: At, reason: str) -> None:
+        """A closing record came late: it says why the connection ended."""
+        for _, cover in self._ended.pop(life.connection, ()):
+            cover.ended, cover.end = reason, at
+        unproved = self._unproved.pop(life.connection, Unproved())
+        for held in unproved.coverages:
+            self._again.append(msgspec.structs.replace(held, ended=reason))
+            for cover in self._lines.of((held.channel, held.symbol)).covers:
+                if cover.begun.connection == life.connection and cover.ended == UNKNOWN:
+                    cover.ended, cover.end = reason, at
+        for outage in unproved.outages:
+            again = msgspec.structs.replace(outage, reason=reason, record=at.record, file=at.file)
+            self._again.append(again)
+
+    def _said(self, life: Life, at: At, record: Record) -> None:
+        """A record about what is wanted, held, lost or repaired."""
+        match record:
+            case Wanted() | Unwanted() | Acknowledged() | Ended() | Declined():
+                self._subscription(life, at, record)
+            case GapFound():
+                self._gaps.found(at, record, self._last_right(at, record))
+            case GapRepaired():
+                self._gaps.repaired(at, record)
+            case Backfilled():
+                self._gaps.backfilled(at, record)
+            case Judged():
+                self._gaps.judged(at, record)
+            case Leaving(since=int(since)):
+                life.deaf = since
+            case Lost():
+                self._missing.lost(at, record, list(life.symbols))
+
+    def _subscription(
+        self, life: Life, at: At, record: Wanted | Unwanted | Acknowledged | Ended | Declined
+    ) -> None:
+        key = (record.channel, record.symbol)
+        match record:
+            case Wanted():
+                if life.over is None:
+                    self._wants.begin(at, key, record.reason)
+            case Unwanted():
+                if record.reason != _AGAIN:
+                    self._wants.end(at, key, record.reason)
+            case Acknowledged():
+                self._acknowledged(life, at, record)
+            case Ended():
+                self._covers.end(at, key)
+            case Declined():
+                self._covers.decline(at, key)
+
+    def _acknowledged(self, life: Life, at: At, record: Acknowledged) -> None:
+        if life.over is not None:
+            return
+        key = (record.channel, record.symbol)
+        if self._covers.begin(at, key, life.reason, record.ordinal):
+            known = self._symbols.setdefault(at.connection, set())
+            if record.symbol is not None and record.symbol not in known:
+                known.add(record.symbol)
+                life.symbols.append(record.symbol)
+            self._gaps.acknowledged(at, record.symbol, life.previous)
+
+    def _last_right(self, at: At, gap: GapFound) -> int:
+        """When the last message before a gap came, ns, as far as it is known."""
+        if gap.ordinal is None:
+            return at.ts
+        before = self._missing.before(at.connection, gap.ordinal)
+        return at.ts if before is None else min(before, at.ts)
+
+    # What is left in the end
+
+    def _entries(self) -> Iterator[Entry]:
+        for line in self._lines:
+            for want in line.wants:
+                if not want.told:
+                    yield intent(self._feed, line, want)
+            for cover in line.covers:
+                if not cover.told:
+                    yield coverage(self._feed, line, cover)
+                    if cover.reason == IMPORT:
+                        yield recorded(self._feed, line, cover)
+            for outage in outages(self._feed, line):
+                if outage.reason == UNKNOWN:
+                    self._doubted.append(outage)
+                yield outage
+        yield from self._gaps.told()
+        yield from self._missing.told(self._lives)
+
+    def _carry(self, began: int | None, newest: int | None) -> Carry:
+        for connection, covers in self._ended.items():
+            told = self._unproved.setdefault(connection, Unproved())
+            told.coverages += [
+                coverage(self._feed, self._lines.of(key), cover) for key, cover in covers
+            ]
+        doubted = [outage for told in self._unproved.values() for outage in told.outages]
+        for told in self._unproved.values():
+            told.outages = []
+        for outage in {identity(outage): outage for outage in doubted + self._doubted}.values():
+            self._unproved[outage.connection].outages.append(outage)
+        lives = self._kept(newest or 0)
+        frames = {who: life.frame for who, life in lives.items() if life.over is None}
+        remains, losses = self._missing.carried(lives)
+        return Carry(
+            feed=self._feed,
+            venue=self._venue,
+            began=began,
+            newest=newest,
+            lives=list(lives.values()),
+            wanted=self._wants.carried(),
+            lines=[line for line in self._lines if settle(line, frames)],
+            gaps=self._gaps.carried(),
+            losses=losses,
+            unproved={who: told for who, told in self._unproved.items() if who in lives},
+            remains=remains,
+        )
+
+    def _kept(self, newest: int) -> dict[str, Life]:
+        """The connections that something may still follow from."""
+        kept: dict[str, Life] = {}
+        for life in sorted(self._lives.values(), key=lambda life: life.opened):
+            connection, over = life.connection, life.over
+            waits = over is None or self._wants.has(connection)
+            if life.closed is None:
+                waits = waits or (over is not None and newest - over < FORGOTTEN_NS)
+            else:
+                waits = waits or not self._missing.is_complete(connection)
+            if waits or (not life.spent and life.previous in kept):
+                kept[connection] = life
+        return kept
+
+
+def _writer(file: str) -> str:
+    parsed = layout.parse(file)
+    return "" if parsed is None else parsed[0].writer

@@ -1,0 +1,162 @@
+"""Gaps from their discovery to their repair, and what was repaired. Pure."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ssmd.archive.ledger.carry import At, OpenGap
+from ssmd.archive.ledger.entries import Gap, Repair
+from ssmd.model.records import Backfilled, GapFound, GapRepaired, Judged
+from ssmd.model.timestamp import SECOND_NS
+
+FROZEN: Final = "frozen"
+"""Why an instrument that stands still while its market moves has a gap."""
+_ALL: Final = ""
+
+
+class Gaps:
+    """The gaps of one feed."""
+
+    def __init__(self, feed: str, gaps: Iterable[OpenGap]) -> None:
+        self._feed = feed
+        self._open: dict[tuple[str, int], OpenGap] = {}
+        self._places: dict[tuple[str, str, str], dict[int, None]] = {}
+        self._frozen: dict[str, dict[tuple[str, int], None]] = {}
+        self._of: dict[str, dict[int, None]] = {}
+        self.entries: list[Gap | Repair] = []
+        for gap in gaps:
+            self._keep(gap)
+
+    def has(self, connection: str) -> bool:
+        """Whether a connection has gaps that are not over."""
+        return bool(self._of.get(connection))
+
+    def found(self, at: At, gap: GapFound, since: int) -> None:
+        """The venue's counter or checksum shows one; `since` is the last message before it, ns."""
+        symbols, frame = list(dict.fromkeys(gap.symbols)), gap.ordinal
+        self._keep(
+            OpenGap(at, since, gap.channel, symbols, gap.kind, gap.expected, gap.found, frame)
+        )
+
+    def judged(self, at: At, verdict: Judged) -> None:
+        """A witness says that an instrument, or a whole connection, stands still."""
+        if verdict.verdict != FROZEN:
+            return
+        whole = not verdict.symbol or "," in verdict.symbol
+        since = at.ts - round(verdict.silent_s * SECOND_NS)
+        symbols = [] if whole else [verdict.symbol]
+        gap = OpenGap(at, since, "", symbols, FROZEN, 0, 0, None)
+        self._keep(gap)
+        if verdict.action == "none":  # nothing will be done about it that could be seen here
+            self._end(gap, at.ts)
+
+    def repaired(self, at: At, told: GapRepaired) -> None:
+        """A snapshot made instruments whole again."""
+        begun = at.ts
+        for symbol in told.symbols or (_ALL,):
+            for record in list(self._places.get((at.connection, told.channel, symbol), ())):
+                gap = self._open[at.connection, record]
+                begun = min(begun, gap.since)
+                self._heal(gap, symbol, at.ts)
+        self.entries.append(
+            Repair(
+                feed=self._feed,
+                since=begun,
+                until=at.ts,
+                reason="snapshot",
+                connection=at.connection,
+                record=at.record,
+                file=at.file,
+                channel=told.channel,
+                symbols=told.symbols,
+                ordinal=told.ordinal,
+                facts=0,
+            )
+        )
+
+    def backfilled(self, at: At, told: Backfilled) -> None:
+        """The venue's history of a time is in the archive, or is known to be gone."""
+        self.entries.append(
+            Repair(
+                feed=self._feed,
+                since=told.since,
+                until=told.until,
+                reason="backfill",
+                connection=at.connection,
+                record=at.record,
+                file=at.file,
+                channel=told.channel,
+                symbols=(told.symbol,),
+                ordinal=told.ordinal,
+                facts=told.facts,
+            )
+        )
+
+    def acknowledged(self, at: At, symbol: str | None, previous: str | None) -> None:
+        """What stood still is asked for anew, and was confirmed."""
+        for place in list(self._frozen.get(symbol or _ALL, ())):
+            self._heal(self._open[place], symbol or _ALL, at.ts)
+        for connection in (at.connection, previous):
+            for record in list(self._places.get((connection or "", "", _ALL), ())):
+                self._heal(self._open[connection or "", record], _ALL, at.ts)
+
+    def over(self, connection: str, ts: int) -> None:
+        """A connection ended, at its last frame: from there on it is an outage."""
+        for record in list(self._of.get(connection, ())):
+            self._end(self._open[connection, record], ts)
+
+    def carried(self) -> list[OpenGap]:
+        """What is to be known tomorrow."""
+        return list(self._open.values())
+
+    def told(self) -> Iterator[Gap | Repair]:
+        """Everything so far, gaps that are not over included."""
+        yield from self.entries
+        for gap in self._open.values():
+            yield from self._pieces(gap)
+
+    def _keep(self, gap: OpenGap) -> None:
+        connection, record = gap.found.connection, gap.found.record
+        self._open[connection, record] = gap
+        self._of.setdefault(connection, {})[record] = None
+        for symbol in gap.symbols or (_ALL,):
+            if symbol in gap.repaired:
+                continue
+            self._places.setdefault((connection, gap.channel, symbol), {})[record] = None
+            if gap.reason == FROZEN and symbol:
+                self._frozen.setdefault(symbol, {})[connection, record] = None
+
+    def _heal(self, gap: OpenGap, symbol: str, ts: int) -> None:
+        connection, record = gap.found.connection, gap.found.record
+        self._places[connection, gap.channel, symbol].pop(record, None)
+        self._frozen.get(symbol, {}).pop((connection, record), None)
+        gap.repaired[symbol] = max(ts, gap.since)
+        if len(gap.repaired) == len(gap.symbols or (_ALL,)):
+            del self._open[connection, record]
+            del self._of[connection][record]
+            self.entries += self._pieces(gap)
+
+    def _end(self, gap: OpenGap, ts: int) -> None:
+        for symbol in gap.symbols or [_ALL]:
+            if symbol not in gap.repaired:
+                self._heal(gap, symbol, ts)
+
+    def _pieces(self, gap: OpenGap) -> Iterator[Gap]:
+        """One entry for all instruments that a gap ended for at the same time."""
+        ends: dict[int | None, list[str]] = {}
+        for symbol in gap.symbols or (_ALL,):
+            ends.setdefault(gap.repaired.get(symbol), []).append(symbol)
+        for until, symbols in ends.items():
+            yield Gap(
+                feed=self._feed,
+                since=gap.since,
+                until=until,
+                reason=gap.reason,
+                connection=gap.found.connection,
+                record=gap.found.record,
+                file=gap.found.file,
+                channel=gap.channel,
+                symbols=tuple(symbols) if gap.symbols else (),
+                expected=gap.expected,
+                found=gap.came,
+                ordinal=gap.ordinal,
+            )
