@@ -35,11 +35,17 @@ def tree() -> str:
     return digest.hexdigest()
 
 
-def pieces() -> list[tuple[str, list[str]]]:
+def tier(seed: int) -> dict[str, str]:
+    """The environment in which tests are long; the seeds of storms stand in their names."""
+    return os.environ | {"SSMD_TEST_TIER": "full", "SSMD_TEST_SEED": str(seed)}
+
+
+def pieces(seed: int) -> list[tuple[str, list[str]]]:
     """What there is to run: each long test for itself, the short ones of a file together."""
     listed = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", LONG],
         cwd=ROOT,
+        env=tier(seed),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -69,7 +75,7 @@ def run_piece(arguments: list[str], seed: int) -> tuple[bool, str]:
                 *arguments,
             ],
             cwd=ROOT,
-            env=os.environ | {"SSMD_TEST_TIER": "full", "SSMD_TEST_SEED": str(seed)},
+            env=tier(seed),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -112,7 +118,7 @@ def main() -> int:
     if asked.fresh:
         shutil.rmtree(STATE, ignore_errors=True)
     seed = choose_seed(asked.seed, tree())
-    todo = [(name, how) for name, how in pieces() if asked.only in name]
+    todo = [(name, how) for name, how in pieces(seed) if asked.only in name]
     red = 0
     print(f"seed {seed}; {len(todo)} pieces; finished ones are in {STATE.relative_to(ROOT)}")
     for number, (name, how) in enumerate(todo, 1):

@@ -9,15 +9,17 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from ssmd.runtime import metrics
+from ssmd.runtime import metrics, words
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "metrics.md"
 _SECTIONS: Final = {
     "ssmd_connector_": "Connector: sockets and sessions",
+    "ssmd_backfill_": "Connector: what is asked of the past",
     "ssmd_spool_": "Connector: the spool",
     "ssmd_publisher_": "Connector: publishing to the bus",
     "ssmd_consumer_": "Archiver: consuming from the bus",
     "ssmd_archiver_": "Archiver: writing files",
+    "ssmd_ledger_": "Archiver: the ledger",
     "ssmd_": "Every service",
 }
 _INTRODUCTION: Final = """\
@@ -26,7 +28,7 @@ _INTRODUCTION: Final = """\
 Made from `src/ssmd/runtime/metrics.py` by `python scripts/metrics_page.py`; do not edit by hand.
 
 Every service shows these at `/metrics` of its health server, in the text format of Prometheus. A
-connector fills the first three sections, an archiver the next two. Series exist at zero from the start.
+connector fills the first four sections, an archiver the next three. Series exist at zero from the start.
 A label is never a symbol, an address or a message; `category` is empty when the feed has none, `shard`
 is the shard's number, `message_type` one of the venue's types or ours (`_connection`, `_control`, ...).
 A histogram has the usual `_bucket`, `_sum` and `_count`. The process's own CPU, memory and file
@@ -36,6 +38,7 @@ _WORDS: Final = (
     ("`reason` of `ssmd_connector_connections_ended_total`", metrics.END_REASONS),
     ("`reason` of `ssmd_spool_declared_lost_total`", metrics.LOSS_REASONS),
     ("`rung` of `ssmd_spool_position`", metrics.RUNGS),
+    ("`reason` of `ssmd_backfill_failures_total`", words.BACKFILL_FAILURES),
 )
 
 

@@ -75,7 +75,9 @@ def repair(since: float, until: float, symbol: str = "X", channel: str = "trade"
     )
 
 
-def intent(since: float, until: float | None, symbol: str = "X", channel: str = "trade") -> Intent:
+def intent(
+    since: float, until: float | None, symbol: str | None = "X", channel: str = "trade"
+) -> Intent:
     """It was wanted."""
     return Intent(
         **base(since, until, "start"),
@@ -85,7 +87,7 @@ def intent(since: float, until: float | None, symbol: str = "X", channel: str = 
     )
 
 
-def coverage(since: float, until: float | None, symbol: str = "X", channel: str = "trade",
+def coverage(since: float, until: float | None, symbol: str | None = "X", channel: str = "trade",
              connection: str = OLD) -> Coverage:  # fmt: skip
     """It was held."""
     return Coverage(

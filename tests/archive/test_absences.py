@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from ssmd.archive.ledger.absences import absences, stopped
+from ssmd.archive.ledger.absences import absences, is_stop, stopped
 from ssmd.archive.ledger.entries import Entry
 from tests.archive.entries import FILE, NEW, OLD, S, gap, hole, ledger, loss, outage, repair
 
@@ -29,15 +29,25 @@ def test_an_outage_that_is_not_over_has_no_end() -> None:
     assert found.told["to"] is None
 
 
-def test_a_recording_that_was_stopped_misses_nothing_yet() -> None:
-    """Whoever stops a recorder knows it; only when it goes on was something missed meanwhile."""
-    still = ledger(outage(10, None, reason="shutdown"), outage(10, None, "Y", reason="shutdown"))
-    assert absences(still) == []
+def test_a_recording_that_was_stopped_is_told_from_one_that_fails() -> None:
+    """Whoever stops a recorder knows it; but as soon as anything goes on, something is missed."""
+    ends = outage(10, None, reason="shutdown")
+    still = ledger(ends, outage(10, None, "Y", reason="shutdown"), until=12)
+    assert [is_stop(each, still) for each in absences(still)] == [True, True]
     assert stopped(still) == 10 * S
-    again = ledger(outage(10, 20, reason="shutdown"))
-    assert len(absences(again)) == 1
-    assert stopped(again) is None
-    assert len(absences(ledger(outage(10, None, reason="died")))) == 1
+    assert stopped(ledger(outage(10, 20, reason="shutdown"), until=22)) is None
+    assert stopped(ledger(outage(10, None, reason="died"), until=12)) is None
+    goes_on = ledger(ends, until=1000)  # something else of the feed is recorded still
+    assert stopped(goes_on) is None
+    assert len(absences(goes_on)) == 1
+
+
+def test_what_made_it_good_may_lie_outside_of_the_time_asked_about() -> None:
+    """Half an outage is asked about; its history was fetched whole."""
+    asked = ledger(outage(10, 20), repair(12, 20), since=15)
+    assert absences(asked)[0].evidence.repaired == "partly"
+    wider = ledger(outage(10, 20), repair(9, 12), repair(12, 20))
+    assert absences(asked, None, wider)[0].evidence.repaired == "backfill"
 
 
 def test_a_gap_is_told_for_each_of_its_instruments() -> None:
@@ -77,6 +87,8 @@ def test_an_instrument_is_asked_for() -> None:
         ([repair(9, 13, channel="book")], "no"),
         ([repair(11, 11.5, reason="snapshot")], "no"),
         ([repair(30, 40)], "no"),
+        ([repair(9, 13, reason="partial")], "partly"),
+        ([msgspec.structs.replace(repair(9, 13), ordinal=None)], "no"),
     ],
 )
 def test_an_outage_is_made_good_by_history_alone(entries: list[Entry], expected: str) -> None:
@@ -88,6 +100,12 @@ def test_an_outage_is_made_good_by_history_alone(entries: list[Entry], expected:
 def test_an_outage_of_two_channels_is_made_good_in_part() -> None:
     """Trades have a history, the book has none."""
     (found,) = absences(ledger(outage(10, 12), outage(10, 12, channel="book"), repair(9, 13)))
+    assert found.evidence.repaired == "partly"
+
+
+def test_frames_that_are_gone_are_made_good_in_part_at_most() -> None:
+    """Whatever they were about: a history tells of trades."""
+    (found,) = absences(ledger(loss(10, 12, "X"), repair(9, 13)))
     assert found.evidence.repaired == "partly"
 
 

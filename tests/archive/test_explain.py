@@ -92,6 +92,26 @@ def test_quiet_is_not_lost() -> None:
     assert "the venue said nothing about it in that minute" in text
 
 
+def test_what_nobody_held_is_not_said_to_be_held() -> None:
+    """A sentence may not say more than the ledger does."""
+    text = said(50, "unknown", intent(0, None), heard=(HEARD,))
+    assert "no connection is known to have held it then; 4 frames about it" in text
+
+
+def test_an_instrument_among_all_others_was_held_with_them() -> None:
+    """A subscription to everything covers what it does not name."""
+    everything = coverage(1, None, symbol=None)
+    text = said(50, "quiet", intent(0, None, symbol=None), everything)
+    assert f"{OLD} held it" in text
+
+
+def test_what_could_not_be_read_is_said() -> None:
+    """Broken bytes do not keep the ledger from speaking."""
+    entries = ledger(intent(0, None), coverage(1, None))
+    found = explain(entries, "X", 50 * S, "quiet", (), unread="segment 7 cannot be read")
+    assert found.evidence[-1] == "segment 7 cannot be read"
+
+
 def test_what_nobody_wanted_says_when_it_was() -> None:
     """So that who looks at the wrong day sees it."""
     text = said(50, "not_wanted", intent(0, 10), intent(70, None))

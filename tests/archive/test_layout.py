@@ -1,5 +1,7 @@
 """Where everything lies."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,26 @@ def test_names_are_those_of_the_design() -> None:
     assert place.name() == f"{folder}/0815-PROD_KRAKEN-0a1b2c3d-2.jsonl.zst"
     assert place.name("open") == f"{folder}/0815-PROD_KRAKEN-0a1b2c3d-2.jsonl.zst.open"
     assert place.name("manifest") == f"{folder}/0815-PROD_KRAKEN-0a1b2c3d-2.manifest.json"
+    ledger = "ledger/feed=kraken/date=2027-01-15"
+    assert layout.facts(place) == f"{ledger}/0815-PROD_KRAKEN-0a1b2c3d-2.facts.parquet"
+    assert layout.table("kraken", "2027-01-15", "gaps") == f"{ledger}/gaps.parquet"
+    assert layout.carry("kraken", "2027-01-15") == f"{ledger}/carry.json.zst"
+    assert layout.day("kraken", "2027-01-15") == f"{ledger}/day.json"
+    assert layout.ledger_lock(Path("D"), "kraken") == Path("D/.run/ledger-kraken.lock")
+
+
+@given(feed=st.text(min_size=1), ts=TIMES)
+def test_the_ledger_keeps_to_its_folder_whatever_the_feed_is_called(feed: str, ts: int) -> None:
+    """As the data do; a day begins where its first slot does."""
+    place = layout.place(feed, layout.slot(ts, 60), "w", 0)
+    names = (layout.facts(place), layout.table(feed, place.date, "x"), layout.day(feed, place.date))
+    for name in names:
+        assert name.startswith(layout.ledger_folder(feed, place.date) + "/")
+        assert name.count("/") == 3
+        assert "/." not in name
+    assert layout.feed_of(layout.feed_folder(feed)) == feed
+    assert layout.feed_of(layout.LEDGER) is None
+    assert layout.day_start(place.date) == ts - ts % layout.DAY_NS
 
 
 @pytest.mark.parametrize(

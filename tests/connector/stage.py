@@ -14,6 +14,7 @@ from ssmd.model.envelope import CONNECTION, Envelope
 from ssmd.model.records import Closed, Opened, decode_connection
 from ssmd.model.subscription import Subscription
 from ssmd.sim.manual_clock import ManualClock
+from tests.connector.accounts import Disk
 from tests.connector.parts import (
     FEED,
     Peer,
@@ -66,11 +67,16 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    tmp_path: Path, script: Script, talk: Callable[[], Talk] = Talk, **tuning: object
+    tmp_path: Path,
+    script: Script,
+    talk: Callable[[], Talk] = Talk,
+    *,
+    disk: Disk | None = None,
+    **tuning: object,
 ) -> AsyncIterator[Stage]:
-    """Run a shard until the test is done."""
+    """Run a shard until the test is done, over a disk that may fail."""
     clock = ManualClock()
-    spool = make_spool(tmp_path, clock)
+    spool = make_spool(tmp_path, clock, **({} if disk is None else {"write": disk.write}))
     talks: list[Talk] = []
 
     def session() -> Talk:

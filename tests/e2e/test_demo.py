@@ -8,12 +8,15 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ssmd.archive import layout
 from ssmd.cli import conservation
 from ssmd.feeds import registry
-from ssmd.model.timestamp import shard_of
+from ssmd.model.frame import Opcode
+from ssmd.model.timestamp import SECOND_NS, parse_rfc3339, shard_of
+from ssmd.sim import ledger as sim_ledger
 from tests.e2e.acts import CLOCK, FEED
 from tests.e2e.command import Command, last, running, ssmd, vanished
 
@@ -120,6 +123,45 @@ def test_the_demo_can_be_listed(performed: Performed) -> None:
     assert {day["feed"] for day in days} == set(registry.names())
     assert sum(day["segments"] for day in days) == performed.result["segments"]
     assert sum(day["open"] for day in days) == 0
+
+
+def test_the_injected_outage_is_told_to_a_tenth_of_a_second(performed: Performed) -> None:
+    """`ssmd gaps` says when it began and ended as the venue's own ledger does, and why."""
+    broken, again, *_ = sim_ledger.read(layout.run_folder(performed.root) / "ledger" / FEED)
+    *_, last_said = broken.emitted()
+    answered = {
+        symbol: said.ts
+        for said in again.emitted()
+        if said.opcode is Opcode.TEXT
+        for symbol in [msgspec.json.decode(said.payload).get("result", {}).get("symbol")]
+        if symbol
+    }
+    answer = ssmd("gaps", performed.root, "--feed", FEED, "--json")
+    assert answer.returncode == 0, answer.stderr
+    lost = [each for each in last(answer) if each["reason"] == "lost"]
+    assert {each["instrument"] for each in lost} == {f"{FEED}:{symbol}" for symbol in answered} | {
+        None
+    }
+    for each in lost:
+        assert each["kind"] == "outage"
+        assert abs(parse_rfc3339(each["from"]) - last_said.ts) < SECOND_NS // 10
+        if each["instrument"] is not None:
+            ended = answered[each["instrument"].removeprefix(f"{FEED}:")]
+            assert abs(parse_rfc3339(each["to"]) - ended) < SECOND_NS // 10
+        assert each["evidence"]["connection"].startswith(f"{FEED}-0-")
+        assert (performed.root / each["evidence"]["file"]).exists()
+
+
+def test_the_demo_says_what_to_ask_next_and_the_answer_is_a_sentence(performed: Performed) -> None:
+    """A person who types what the demo proposes is told what happened."""
+    asked = performed.result["example"].split()
+    answer = ssmd("why", *asked, performed.root)
+    assert answer.returncode == 0, answer.stderr
+    assert asked[0] in answer.stdout
+    assert "no connection held it from" in answer.stdout
+    (told,) = last(ssmd("why", *asked, performed.root, "--json"))
+    assert told["condition"] in {"lost", "repaired"}
+    assert told["evidence"]
 
 
 def test_a_changed_byte_would_not_pass(copy: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 
 from ssmd.bus.consumer import Consumer, ConsumerSettings, Delivery
 from ssmd.bus.embedded import EmbeddedServer
-from ssmd.bus.errors import Rebuilt
+from ssmd.bus.errors import BusAway, Rebuilt
 from ssmd.bus.publisher import Publisher
 from ssmd.bus.settings import BusSettings
 from ssmd.bus.streams import Streams
@@ -123,16 +123,18 @@ async def failing(consumer: Consumer) -> None:
 async def everything(settings: BusSettings, count: int, durable: str = "archive-test") -> set[int]:
     """The ordinals of a stream, read through a consumer that is opened as often as needed."""
     seen: set[int] = set()
-    async with Consumer(CLOCK, FAST) as consumer:
-        async with asyncio.timeout(GENEROUS_S):
-            await consumer.open(settings, STREAM, durable, FILTER, 0, timeout_s=GENEROUS_S)
-            while len(seen) < count:
-                try:
-                    found = await consumer.fetch(0.2)
-                except Rebuilt:
+    is_open = False
+    async with Consumer(CLOCK, FAST) as consumer, asyncio.timeout(GENEROUS_S):
+        while len(seen) < count:
+            try:
+                if not is_open:
                     await consumer.open(settings, STREAM, durable, FILTER, 0, timeout_s=GENEROUS_S)
-                    continue
-                seen |= {d.envelope.ordinal for d in found if d.envelope.ordinal is not None}
+                is_open = True
+                found = await consumer.fetch(0.2)
+            except (Rebuilt, BusAway):
+                is_open = False
+                continue
+            seen |= {d.envelope.ordinal for d in found if d.envelope.ordinal is not None}
     return seen
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ssmd.archive import manifest, reader, verify
+from ssmd.archive.ledger.rebuild import rebuild
 from ssmd.archive.service import archive
 from ssmd.archive.source import SourceArchiver
 from ssmd.archive.upkeep import Upkeep
@@ -114,6 +115,8 @@ async def test_a_stream_is_archived_acknowledged_and_sealed(
         assert await streams.archived_floor(STREAM) == 3002
     report = proved(tmp_path / "a", life)
     assert report.open_segments == []
+    again = rebuild(tmp_path / "a", report).ledger
+    assert (again.days, again.behind, again.problems) == (1, [], [])
 
 
 async def test_nothing_is_acknowledged_before_it_is_durable(

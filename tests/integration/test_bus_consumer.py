@@ -12,6 +12,7 @@ from ssmd.bus import api, reader
 from ssmd.bus.consumer import Consumer
 from ssmd.bus.embedded import EmbeddedServer
 from ssmd.bus.errors import PinLost, Rebuilt, StreamUnfit
+from ssmd.bus.present import Place, Present
 from ssmd.bus.settings import BusSettings
 from ssmd.bus.streams import Streams
 from ssmd.model.envelope import Envelope
@@ -155,9 +156,11 @@ async def test_a_second_archiver_waits_and_takes_over(settings: BusSettings) -> 
     await collect(first, 10)
     committed = 4
     second = Consumer(CLOCK, FAST)
-    opening = asyncio.create_task(
-        second.open(settings, STREAM, DURABLE, FILTER, lambda _state: committed)
-    )
+
+    async def position(_: Present) -> Place:
+        return Place(committed)
+
+    opening = asyncio.create_task(second.open(settings, STREAM, DURABLE, FILTER, position))
     await until(lambda: second.standing_by)
     committed = 10
     assert await first.ack(10)

@@ -171,7 +171,7 @@ async def test_a_stream_made_again_is_noticed(nats: EmbeddedServer) -> None:
     async with Sender(settings) as sender:
         await sender.publish(envelope(n) for n in range(100))
         await sender.drained()
-        before = sender.publisher.created
+        before = sender.publisher.memory.created
         async with await Streams.connect(settings, CLOCK) as streams:
             await streams.delete(STREAM)
             await streams.ensure(STREAM, PREFIX, max_bytes=1 << 20)
@@ -179,8 +179,8 @@ async def test_a_stream_made_again_is_noticed(nats: EmbeddedServer) -> None:
         await sender.publish((envelope(n) for n in range(100, 110)), first_key=100)
         await sender.drained()
         await until(lambda: sender.changes)
-        assert sender.changes == [sender.publisher.created]
-        assert sender.publisher.created != before
+        assert sender.changes == [sender.publisher.memory.created]
+        assert sender.publisher.memory.created != before
 
 
 async def test_a_stream_made_again_while_we_were_away_is_noticed(nats: EmbeddedServer) -> None:

@@ -71,6 +71,7 @@ def test_the_names_on_disk_do_not_change() -> None:
         "repaired",
         "fetched",
         "judged",
+        "backfilled",
         "reconnect",
         "lost",
     }

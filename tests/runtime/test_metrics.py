@@ -20,6 +20,8 @@ ALLOWED = {
     "event",
     "version",
     "verdict",
+    "table",
+    "what",
 }
 
 

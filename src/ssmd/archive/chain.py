@@ -57,6 +57,18 @@ class Chain:
         self._created = created
         return self._passed
 
+    def known(self) -> list[Position]:
+        """Positions that are durable, the newest first: that of now, then those of the seals."""
+        passed = {position.commit: position for _, position in self._milestones}
+        if self.position is not None:
+            passed[self.position.commit] = self.position
+        return [passed[commit] for commit in sorted(passed, reverse=True)]
+
+    def rewind(self, sequence: int) -> None:
+        """What was sealed beyond a sequence is not in the stream, or stands elsewhere in it."""
+        self._milestones = [each for each in self._milestones if each[1].sequence <= sequence]
+        self._passed = min(self._passed, sequence)
+
     def learn_head(self) -> None:
         """Take in what the head file says; a manifest it knows and we do not find still counts.
 
@@ -126,7 +138,7 @@ class Chain:
     def finish(self, place: Place) -> None:
         """Give a segment that has its manifest its sealed name."""
         path = self._root / place.name("open")
-        path.rename(self._root / place.name())
+        durable.rename(path, self._root / place.name())
         durable.sync_directory(path.parent)
 
     def repair_head(self) -> None:

@@ -126,7 +126,7 @@ def judge(
         state=state,
         received=None if closed is None else closed.last_ordinal + 1,
         archived=presence.frames.count,
-        declared_lost=presence.lost.count,
+        declared_lost=_lost(presence),
         holes=sum(high - low + 1 for low, high in holes),
         overlap=overlap,
         records=presence.records.count,
@@ -138,6 +138,12 @@ def judge(
         reason=closed.reason if closed else None,
     )
     return report, problems
+
+
+def _lost(presence: Presence) -> int:
+    """How many frames are declared lost, and not archived all the same."""
+    both = _common(presence.lost.ranges(), presence.frames.ranges())
+    return presence.lost.count - sum(last - first + 1 for first, last in both)
 
 
 def spell(ranges: tuple[Range, ...]) -> str:
@@ -176,7 +182,8 @@ def _contradictions(connection: str, presence: Presence) -> list[Problem]:
     """What cannot be true at once."""
     problems = []
     both = _common(presence.lost.ranges(), presence.frames.ranges())
-    if both:
+    by_recovery = presence.closed is not None and presence.closed.by == "recovery"
+    if both and not by_recovery:  # which knows less than the archive, and says too much if in doubt
         problems.append(
             Problem(
                 kind="lost_but_present",

@@ -1,10 +1,12 @@
 """What a segment holds, counted line by line: by its writer, by recovery, and again by `verify`."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import msgspec
 
 from ssmd.archive import line
+from ssmd.archive.ledger.collector import Collector
+from ssmd.archive.ledger.facts import Facts
 from ssmd.archive.presence import Held, Presence
 from ssmd.model.envelope import LEDGER, Envelope
 from ssmd.model.errors import Damaged
@@ -15,6 +17,8 @@ class _Payload(TypedDict):
     stream: str
     created: int
     sequence: int
+    stored: NotRequired[int]
+    """Lines of before this was known have none."""
 
 
 _payload = msgspec.json.Decoder(_Payload)
@@ -28,12 +32,20 @@ class Position(msgspec.Struct, frozen=True):
         stream: Name of the stream.
         created: When the stream was created, ns.
         sequence: Everything up to here is durable.
+        stored: When the bus stored the message that stands there, ns by its clock: another message
+            there is another life of the stream. 0 when unknown.
     """
 
     commit: int
     stream: str
     created: int
     sequence: int
+    stored: int = 0
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where it is: `created`, `sequence` and `stored`."""
+        return self.created, self.sequence, self.stored
 
     @property
     def payload(self) -> bytes:
@@ -43,6 +55,8 @@ class Position(msgspec.Struct, frozen=True):
             "created": self.created,
             "sequence": self.sequence,
         }
+        if self.stored:
+            at["stored"] = self.stored
         return msgspec.json.encode(at)
 
 
@@ -105,6 +119,7 @@ class Tally:
         self._categories: set[str] = set()
         self._presences: dict[str, Presence] = {}
         self._gaps: list[FoundGap] = []
+        self._collector = Collector()
 
     def read(self, text: bytes, feed: str) -> Envelope | None:
         """Count one line of a file.
@@ -129,7 +144,9 @@ class Tally:
             message = f"Not a position ({error}): {text[:200]!r}."
             raise Damaged(message, remedy="Restore the segment from a copy.") from error
         commit = envelope.record or 0
-        self.add_commit(Position(commit, at["stream"], at["created"], at["sequence"]), len(text))
+        stored = at.get("stored", 0)
+        position = Position(commit, at["stream"], at["created"], at["sequence"], stored)
+        self.add_commit(position, len(text))
         return None
 
     def add(self, envelope: Envelope, size: int) -> None:
@@ -147,6 +164,7 @@ class Tally:
             self.twice.append(envelope)
         if kind == LEDGER:
             self._gap(envelope)
+        self._collector.add(envelope)
 
     def add_commit(self, position: Position, size: int) -> None:
         """Count one `_commit` line."""
@@ -168,6 +186,17 @@ class Tally:
             connections={c: p.held() for c, p in sorted(self._presences.items())},
             gaps=tuple(self._gaps),
         )
+
+    def facts(self, *, feed: str, segment: str, sha256: str) -> Facts:
+        """What the ledger is told of it so far.
+
+        Args:
+            feed: The feed's name.
+            segment: The segment's name, relative to the root.
+            sha256: Digest of the sealed segment; empty for one that is open.
+        """
+        held = {c: p.held() for c, p in sorted(self._presences.items())}
+        return self._collector.facts(feed=feed, segment=segment, sha256=sha256, held=held)
 
     def _gap(self, envelope: Envelope) -> None:
         try:

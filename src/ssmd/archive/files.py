@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from ssmd.archive import layout
+from ssmd.archive import durable, layout
 from ssmd.archive.layout import Kind, Place
 from ssmd.model.errors import ConfigError
 
@@ -49,4 +49,4 @@ def clean(root: Path, writer: str) -> None:
     for under in (layout.RAW, layout.WRITERS):
         for name in names(root, under):
             if writer in name and layout.is_temporary(name):
-                (root / name).unlink()
+                durable.unlink(root / name)

@@ -1,6 +1,5 @@
 """An archive's own id: part of every writer's name, so that two archives can share a bucket."""
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -70,11 +69,11 @@ def ensure(root: Path, ts: int) -> Identity:
     temporary = path.with_name(f".{made.id}.tmp")
     durable.write(temporary, msgspec.json.encode(made) + b"\n")
     try:
-        os.link(temporary, path)  # refuses to replace what another maker wrote
+        durable.link(temporary, path)  # refuses to replace what another maker wrote
     except FileExistsError:
         pass
     finally:
-        temporary.unlink()
+        durable.unlink(temporary)
     durable.sync_directory(root)
     found = read(root)
     assert found is not None  # noqa: S101 - just written

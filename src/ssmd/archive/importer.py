@@ -11,6 +11,7 @@ from ssmd import __version__
 from ssmd.archive import capture as captures
 from ssmd.archive.capture import Recorded, Survey
 from ssmd.archive.hearing import Heard, hear
+from ssmd.archive.ledger.keeping import bring
 from ssmd.archive.settings import ArchiveSettings
 from ssmd.archive.writer import Archive
 from ssmd.model import records
@@ -125,6 +126,7 @@ def import_capture(
         return run.result
     finally:
         archive.close()
+        bring(root, feed, clock)
 
 
 class _Import:

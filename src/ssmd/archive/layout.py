@@ -9,6 +9,7 @@ D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.manifest.json      what a sealed 
 D/raw/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.damaged            a broken segment, as found
 D/ledger/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.facts.parquet   what a segment tells the ledger
 D/ledger/feed=F/date=YYYY-MM-DD/<table>.parquet                   the ledger of a day, by table
+D/ledger/feed=F/date=YYYY-MM-DD/carry.json.zst                    what the next day begins with
 D/ledger/feed=F/date=YYYY-MM-DD/day.json                          what that day was made from
 D/.run/archive-<writer>.lock                                      who writes as this writer now
 D/.run/ledger-<feed>.lock                                         who writes this feed's ledger now
@@ -29,6 +30,8 @@ from ssmd.model.timestamp import SECOND_NS
 
 RAW: Final = "raw"
 """The folder of raw segments."""
+LEDGER: Final = "ledger"
+"""The folder of the ledger."""
 WRITERS: Final = "writers"
 """The folder of chain heads."""
 IDENTITY: Final = "archive.json"
@@ -131,6 +134,47 @@ def date_folder(feed: str, date: str) -> str:
     return f"{feed_folder(feed)}/date={date}"
 
 
+def feed_of(folder: str) -> str | None:
+    """Whose raw segments lie in a folder, named relative to the root; None for any other."""
+    start = f"{RAW}/feed="
+    return unquote(folder.removeprefix(start)) if folder.startswith(start) else None
+
+
+def day_start(date: str) -> int:
+    """When a day begins, ns.
+
+    Args:
+        date: `YYYY-MM-DD`, UTC.
+    """
+    return start(Place("", date, "0000", "", 0))
+
+
+def ledger_folder(feed: str, date: str) -> str:
+    """The folder of a feed's ledger of one day, relative to the root."""
+    return f"{LEDGER}/feed={_quoted(feed)}/date={date}"
+
+
+def facts(place: Place) -> str:
+    """The file of what a segment tells the ledger, relative to the root."""
+    folder = ledger_folder(place.feed, place.date)
+    return f"{folder}/{place.time}-{place.writer}-{place.index}.facts.parquet"
+
+
+def table(feed: str, date: str, name: str) -> str:
+    """The file of one table of a day's ledger, relative to the root."""
+    return f"{ledger_folder(feed, date)}/{name}.parquet"
+
+
+def carry(feed: str, date: str) -> str:
+    """The file of what is carried out of a day, relative to the root."""
+    return f"{ledger_folder(feed, date)}/carry.json.zst"
+
+
+def day(feed: str, date: str) -> str:
+    """The file that says what a day's ledger was made from, relative to the root."""
+    return f"{ledger_folder(feed, date)}/day.json"
+
+
 def head(writer: str) -> str:
     """The file of a writer's chain head, relative to the root."""
     return f"{WRITERS}/{writer}.json"
@@ -156,6 +200,11 @@ def is_temporary(name: str) -> bool:
 def lock(root: Path, writer: str) -> Path:
     """The file that says who writes as this writer now."""
     return run_folder(root) / f"archive-{writer}.lock"
+
+
+def ledger_lock(root: Path, feed: str) -> Path:
+    """The file that says who writes this feed's ledger now."""
+    return run_folder(root) / f"ledger-{_quoted(feed)}.lock"
 
 
 def run_folder(root: Path) -> Path:

@@ -5,7 +5,6 @@ doing it again. The file is always copied, never mended in place: after a failed
 the only version whose bytes the kernel still promises to write.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -63,7 +62,7 @@ def recover(root: Path, place: Place, settings: ArchiveSettings) -> Recovered | 
     if survey.damage is not None:
         _keep(path, root / place.name("damaged"))
     if not survey.tally.lines:
-        path.unlink()
+        durable.unlink(path)
         durable.sync_directory(path.parent)
         return None
     kept = survey.good_raw >= survey.whole_raw
@@ -98,5 +97,5 @@ def _survey(path: Path, feed: str, limit: int | None) -> _Survey:
 def _keep(path: Path, beside: Path) -> None:
     """Keep a broken file as it was found: what we cannot read, somebody else perhaps can."""
     if not beside.exists():
-        os.link(path, beside)
+        durable.link(path, beside)
         durable.sync_directory(path.parent)

@@ -1,7 +1,6 @@
 """Writing a segment file anew, beside itself, and putting the copy in its place."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -48,19 +47,17 @@ def draft(path: Path, *, whole: int, rest: int, frame_bytes: int, level: int) ->
     digest = hashlib.sha256()
     size = 0
     try:
-        with path.open("rb") as source, temporary.open("wb") as target:
+        with path.open("rb") as source, durable.writing(temporary) as target:
             for block in _copied(source, whole):
-                target.write(block)
+                durable.put(target, block)
                 digest.update(block)
                 size += len(block)
             for block in _compressed(source, whole, rest, frame_bytes, level):
-                target.write(block)
+                durable.put(target, block)
                 digest.update(block)
                 size += len(block)
-            target.flush()
-            os.fsync(target.fileno())
     except (OSError, Damaged):
-        temporary.unlink(missing_ok=True)
+        durable.unlink(temporary)
         raise
     return Sealed(size, digest.hexdigest())
 
@@ -71,7 +68,7 @@ def install(path: Path) -> None:
     Raises:
         OSError: The disk refused; which of them is there is not known.
     """
-    layout.temporary(path).rename(path)
+    durable.rename(layout.temporary(path), path)
     durable.sync_directory(path.parent)
 
 

@@ -97,7 +97,7 @@ class Segment:
         """
         if self._frame_size:
             self._put(self._frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK))
-        os.fdatasync(self._handle)
+        durable.sync_data(self._handle)
         self._syncs += 1
         if not self._named:
             durable.sync_directory(self._path.parent)
@@ -114,7 +114,7 @@ class Segment:
         """
         if self._frame_size:
             self._end_frame()
-        os.fsync(self._handle)
+        durable.sync(self._handle)
         durable.sync_directory(self._path.parent)
         self.close()
         sealed = self._drafted()
@@ -156,9 +156,7 @@ class Segment:
         self._frame_size = 0
 
     def _put(self, block: bytes) -> None:
-        rest = memoryview(block)
-        while rest:
-            rest = rest[os.write(self._handle, rest) :]
+        durable.put(self._handle, block)
         self._digest.update(block)
         self._size += len(block)
 

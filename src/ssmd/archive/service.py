@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from ssmd.archive import telemetry
+from ssmd.archive.ledger.keeping import Keeping
 from ssmd.archive.source import SourceArchiver
 from ssmd.archive.upkeep import Upkeep
 from ssmd.bus import settings as bus_settings
@@ -77,17 +78,24 @@ async def archive(
     A source that breaks for good ends the others in order, and the service non-zero.
     """
     sources = []
+    keeping = Keeping(root, (source.feed for source in config.sources), clock)
     for source in config.sources:
         telemetry.touch(source.feed, source.stream)
-        sources.append(SourceArchiver(source, config, root, bus, health=health, clock=clock))
+        sources.append(
+            SourceArchiver(
+                source, config, root, bus, health=health, clock=clock, sealed=keeping.due
+            )
+        )
     upkeep = Upkeep(sources, bus, config.keep_s, health=health, clock=clock)
     working = _Working()
     async with Tasks(stop, clock) as tasks:
         tasks.start("archive-upkeep", upkeep.run)
+        tasks.start("archive-ledger", keeping.run)
         for each in sources:
             tasks.start(f"archive-{each.source.stream}", working.life(each, stop), may_end=True)
         await stop.wait()
         await working.ended()
+    await keeping.finish()
 
 
 class _Working:

@@ -13,9 +13,9 @@ from ssmd.archive.errors import DiskRefused, WriterBusy
 from ssmd.archive.manifest import BusLoss
 from ssmd.archive.settings import ArchiveSettings
 from ssmd.archive.writer import Archive
-from ssmd.bus.api import StreamState
 from ssmd.bus.consumer import Consumer
 from ssmd.bus.errors import BusAway, PinLost, Rebuilt, StreamUnfit
+from ssmd.bus.present import Place, Present
 from ssmd.bus.settings import BusSettings
 from ssmd.feeds.archiver import ArchiverConfig, Source
 from ssmd.runtime import backoff
@@ -52,7 +52,19 @@ class SourceArchiver:
         *,
         health: Health,
         clock: Clock,
+        sealed: Callable[[str], None] = lambda _feed: None,
     ) -> None:
+        """Begin with nothing open.
+
+        Args:
+            source: What is archived.
+            config: How.
+            root: The archive.
+            bus: Where it comes from.
+            health: Told whether it works.
+            clock: Tells the time.
+            sealed: Told the feed whenever a segment was sealed, or may have been.
+        """
         self.source = source
         self.archive: Archive | None = None
         self._config = config
@@ -60,6 +72,7 @@ class SourceArchiver:
         self._bus = bus
         self._health = health
         self._clock = clock
+        self._sealed = sealed
         self._condition = f"archive-{source.stream}"
         self._uncommitted = 0
         self._committed_at = self._ticked_at = clock.mono()
@@ -78,6 +91,7 @@ class SourceArchiver:
             try:
                 self._check_space()
                 self.archive = await asyncio.to_thread(self._open_archive)
+                self._sealed(self.source.feed)
                 attempt = 0
                 self._take_over = True  # the lock is ours: whoever held the consumer is dead
                 await self._serve(self.archive, stop)
@@ -114,6 +128,7 @@ class SourceArchiver:
                     attempt += 1
             await self._commit(archive, consumer)
             await asyncio.to_thread(archive.seal_all)
+            self._sealed(self.source.feed)
 
     async def _open_consumer(self, archive: Archive, consumer: Consumer, stop: Stop) -> bool:
         """Begin where the files end; False when asked to stop before that."""
@@ -125,7 +140,7 @@ class SourceArchiver:
                 self.source.stream,
                 self.source.consumer or f"archive-{ident.id}",
                 _WHOLE_STREAM,
-                lambda state: self._begin(archive, state),
+                lambda present: self._begin(archive, present),
                 take_over=self._take_over,
             ),
         )
@@ -133,12 +148,12 @@ class SourceArchiver:
         self._committed_at = self._clock.mono()
         return opened
 
-    def _begin(self, archive: Archive, state: StreamState) -> int:
+    async def _begin(self, archive: Archive, present: Present) -> Place:
         """The position to begin after; what the bus has lost by now is declared."""
-        begin, loss = begin_after(self.source.stream, archive, state)
+        begin, loss = await begin_after(self.source.stream, archive, present)
         if loss is not None:
             archive.declare_bus_loss(loss)
-        archive.adopt(state.created, begin)
+        archive.adopt(present.state.created, begin.sequence, begin.ts)
         return begin
 
     async def _consume(self, archive: Archive, consumer: Consumer, stop: Stop) -> None:
@@ -147,7 +162,7 @@ class SourceArchiver:
             now = self._clock.mono()
             left = commit.interval_s - (now - self._committed_at)
             deliveries = await consumer.fetch(max(0.0, min(left, _TICK_S)))
-            archive.append(deliveries, consumer.safe)
+            archive.append(deliveries, consumer.safe, consumer.stored)
             self._uncommitted += len(deliveries)
             if deliveries:
                 ts = deliveries[-1].envelope.ts_recv
@@ -162,10 +177,14 @@ class SourceArchiver:
                 self._check_space()
             if now - self._ticked_at >= _TICK_S:
                 self._ticked_at = now
-                await asyncio.to_thread(archive.tick, self._clock.wall())
+                if await asyncio.to_thread(archive.tick, self._clock.wall()):
+                    self._sealed(self.source.feed)
 
     async def _commit(self, archive: Archive, consumer: Consumer) -> None:
         """Make durable what was appended, and only then acknowledge it."""
+        if not await consumer.is_sound():
+            archive.discard()
+            return
         mark = await asyncio.to_thread(archive.commit)
         self._uncommitted = 0
         self._committed_at = self._clock.mono()
@@ -207,25 +226,46 @@ class SourceArchiver:
         return backoff.delay(attempt, _RETRY_S, _RETRY_CAP_S, 1.0)
 
 
-def begin_after(stream: str, archive: Archive, state: StreamState) -> tuple[int, BusLoss | None]:
-    """After which sequence to begin, and what the bus lost since the files' position.
+async def begin_after(
+    stream: str, archive: Archive, present: Present
+) -> tuple[Place, BusLoss | None]:
+    """Where to begin, and what the bus lost since the files' position.
+
+    A position counts only where the stream still holds the message that stood there when it was
+    written. If it does not, the newest earlier position counts that it does hold, and from there on
+    everything comes again: what is archived is dropped, what was given an old number is not missed.
 
     Args:
         stream: Name of the stream.
-        archive: Knows the files' position.
-        state: The stream as it is now.
+        archive: Knows the files' positions.
+        present: The stream as it is now.
+
+    Raises:
+        BusAway: The bus does not answer.
+        ApiRefused: It refuses to say.
     """
-    position = archive.position
-    before_first = max(0, state.first - 1)
+    state, position = present.state, archive.position
+    start = Place(max(0, state.first - 1))
     if position is None:
-        return before_first, None
+        return start, None
     if position.created != state.created:
-        return before_first, BusLoss(stream, state.created, None, None)
-    if position.sequence > state.last:
-        return state.last, BusLoss(stream, state.created, state.last + 1, position.sequence)
-    if before_first > position.sequence:
-        return before_first, BusLoss(stream, state.created, position.sequence + 1, before_first)
-    return position.sequence, None
+        return start, BusLoss(stream, state.created, None, None)
+    begin = start
+    for at in (position, *archive.known):
+        if at.created != state.created or at.sequence > state.last:
+            continue
+        if at.sequence <= start.sequence:
+            break  # what stood there is purged, and so is what stood before
+        place = Place(at.sequence, at.stored)
+        # A line of before this was known is taken at its word, as long as nothing speaks against it.
+        if (at is position and not at.stored) or await present.holds(place):
+            begin = place
+            break
+    if begin.sequence == position.sequence and begin.ts in {0, position.stored}:
+        return begin, None
+    if begin.sequence > position.sequence:
+        return begin, BusLoss(stream, state.created, position.sequence + 1, begin.sequence)
+    return begin, BusLoss(stream, state.created, begin.sequence + 1, position.sequence)
 
 
 async def _unless(stop: Stop, work: Callable[[], Coroutine[Any, Any, _T]]) -> bool:

@@ -10,6 +10,7 @@ from ssmd.archive.chain import Chain
 from ssmd.archive.contents import Contents, Tally
 from ssmd.archive.frames import Frames
 from ssmd.archive.layout import Kind, Place
+from ssmd.archive.ledger import segments
 from ssmd.archive.manifest import Link
 from ssmd.archive.recovery import recover
 from ssmd.archive.seen import Seen
@@ -113,4 +114,5 @@ def _recover(root: Path, place: Place, chain: Chain, seen: Seen, settings: Archi
         interval_s=settings.interval_s,
         by="recovery",
     )
+    segments.keep(root, place, found.tally, found.sealed.sha256)
     return 1

@@ -9,6 +9,7 @@ from ssmd.archive.chain import Chain
 from ssmd.archive.contents import Position
 from ssmd.archive.errors import DiskRefused
 from ssmd.archive.floor import Floor
+from ssmd.archive.ledger import segments
 from ssmd.archive.lock import Lock
 from ssmd.archive.manifest import BusLoss, Manifest
 from ssmd.archive.seen import Seen
@@ -97,6 +98,7 @@ class Archive:
         self._commits = position.commit if position else 0
         self._created = position.created if position else 0
         self._durable = position.sequence if position else 0
+        self._stored = self._durable_stored = position.stored if position else 0
         self._floor = Floor(self._durable)
         self._failure: OSError | None = None
         telemetry.writer_started(
@@ -112,7 +114,15 @@ class Archive:
         """The durable bus position, or the one adopted since; None when there never was one."""
         if not self._created:
             return None
-        return Watermark(self._stream, self._created, self._durable)
+        return Watermark(self._stream, self._created, self._durable, self._durable_stored)
+
+    @property
+    def known(self) -> list[Watermark]:
+        """Durable bus positions the files tell of, the newest first."""
+        return [
+            Watermark(self._stream, at.created, at.sequence, at.stored)
+            for at in self._chain.known()
+        ]
 
     @property
     def open_segments(self) -> int:
@@ -127,7 +137,7 @@ class Archive:
         """Whether a connection is closed and all of it is archived or declared lost."""
         return self._seen.is_complete(connection)
 
-    def adopt(self, created: int, sequence: int) -> None:
+    def adopt(self, created: int, sequence: int, stored: int = 0) -> None:
         """Deliveries come from this incarnation of the stream, from `sequence` + 1 on.
 
         Drops what is uncommitted.
@@ -135,27 +145,32 @@ class Archive:
         Args:
             created: When the stream was created, ns.
             sequence: Everything up to here is archived, or is not in the stream.
+            stored: When the bus stored the message that stands there, ns; 0 when unknown.
         """
-        self._created, self._durable = created, sequence
+        self._created, self._durable, self._durable_stored = created, sequence, stored
         self.discard()
 
     def declare_bus_loss(self, loss: BusLoss) -> None:
         """State in the next manifest that the bus had lost something before we came for it."""
         self._chain.bus_losses.append(loss)
+        self._chain.rewind(0 if loss.first is None else loss.first - 1)
         telemetry.bus_lost(loss)
 
-    def append(self, deliveries: Iterable[Delivered], floor: int | None = None) -> int:
+    def append(
+        self, deliveries: Iterable[Delivered], floor: int | None = None, stored: int = 0
+    ) -> int:
         """Take deliveries to be committed; those archived already are dropped and counted.
 
         Args:
             deliveries: In any order; the same one may come again.
             floor: The consumer's word that nothing up to this sequence is owed beyond what it
                 gave; None when it gives none.
+            stored: When the bus stored the message at `floor`, ns; 0 when unknown.
 
         Returns:
             How many were new.
         """
-        new = count = 0
+        new, count, before = 0, 0, self._floor.value
         feed = ""
         for delivery in deliveries:
             feed = delivery.envelope.feed
@@ -164,6 +179,8 @@ class Archive:
             self._floor.add(delivery.sequence)
         if floor is not None:
             self._floor.raise_to(floor)
+        if self._floor.value != before:
+            self._stored = stored if self._floor.value == floor else 0
         telemetry.duplicates_dropped(feed, self._stream, count - new)
         return new
 
@@ -197,6 +214,7 @@ class Archive:
         self.pending_bytes = 0
         self._seen.discard()
         self._floor = Floor(self._durable)
+        self._stored = self._durable_stored
 
     def commit(self) -> Watermark:
         """Make everything appended durable.
@@ -218,7 +236,7 @@ class Archive:
             self._fail(error)
             raise DiskRefused(self._root, error) from error
         self._seen.commit()
-        self._durable = self._floor.value
+        self._durable, self._durable_stored = self._floor.value, self._stored
         self._pending.clear()
         self.pending_bytes = 0
         for feed, types in counts.items():
@@ -230,7 +248,7 @@ class Archive:
                 segments=len(self._segments),
                 now=self._clock.wall(),
             )
-        return Watermark(self._stream, self._created, self._durable)
+        return Watermark(self._stream, self._created, self._durable, self._durable_stored)
 
     def tick(self, now: int) -> list[Manifest]:
         """Tell of holes, and seal the segments whose slot is over for longer than the grace.
@@ -286,15 +304,14 @@ class Archive:
     def _state_position(self, carrier: Segment | None) -> None:
         """Write the bus position where it belongs, and sync it with the last lines."""
         known = self._chain.position
-        moved = self._created != 0 and (
-            known is None or known.created != self._created or known.sequence != self._floor.value
-        )
+        at = self._created, self._floor.value, self._stored
+        moved = self._created != 0 and (known is None or known.place != at)
         if carrier is None and self._segments and moved:
             carrier = max(self._segments.values(), key=lambda segment: segment.last_write)
         if carrier is None and not moved:
             return
         self._commits += 1
-        position = Position(self._commits, self._stream, self._created, self._floor.value)
+        position = Position(self._commits, self._stream, *at)
         if carrier is not None:
             if self._created:
                 carrier.write_position(position, self._clock.wall())
@@ -345,6 +362,7 @@ class Archive:
             counts=counts,
         )
         del self._segments[key]
+        segments.keep(self._root, segment.place, segment.tally, made.sha256)
         telemetry.segment_sealed(
             self._stream, made, seconds=self._clock.mono() - begun, now=self._clock.wall()
         )

@@ -12,13 +12,22 @@ NS: Final = 1_000_000_000
 
 NO_STREAM: Final = 10059
 NO_CONSUMER: Final = 10014
+NO_MESSAGE: Final = 10037
+NO_PEERS: Final = 10005
+"""The cluster has too few servers at this moment."""
+NO_CLUSTER: Final = 10074
+"""One server keeps one copy."""
 STREAM_EXISTS: Final = 10058
 STREAM_CREATE_FAILED: Final = 10049
 """Deleting the last file stream and making one at once can fail so; it passes [ran]."""
 STREAM_SEALED: Final = 10109
 
 _SERVER_SIDE: Final = 500
-_PASSING: Final = frozenset({NO_STREAM, STREAM_SEALED, STREAM_CREATE_FAILED, 10052, 10077})
+_IN_PROCESS: Final = 10158
+"""In a cluster: the same id was proposed a moment ago and is not stored yet, so ask again."""
+_PASSING: Final = frozenset(
+    {NO_STREAM, STREAM_SEALED, STREAM_CREATE_FAILED, _IN_PROCESS, 10052, 10077}
+)
 """Refusals that speak of the stream's state, not of the message, whatever their code says."""
 
 
@@ -75,13 +84,62 @@ class RawState(msgspec.Struct, frozen=True):
     last_seq: int = 0
 
 
+class Replica(msgspec.Struct, frozen=True):
+    """A server that follows a stream's leader.
+
+    Attributes:
+        name: Its name.
+        current: Whether it has everything the leader has.
+        offline: Whether the leader does not hear from it.
+    """
+
+    name: str
+    current: bool = False
+    offline: bool = False
+
+
+class Placement(msgspec.Struct, frozen=True):
+    """Which servers of a cluster hold a stream.
+
+    Attributes:
+        leader: Name of the one that takes messages; empty while there is none.
+        replicas: The others.
+    """
+
+    leader: str = ""
+    replicas: tuple[Replica, ...] = ()
+
+
+class WholeConfig(msgspec.Struct, frozen=True):
+    """A stream's configuration with everything in it: an update must name it all."""
+
+    error: Error | None = None
+    config: dict[str, object] = {}
+
+
 class StreamAnswer(msgspec.Struct, frozen=True):
     """The answer about one stream."""
 
     error: Error | None = None
     config: StreamConfig | None = None
     created: str = ""
+    ts: str = ""
     state: RawState = RawState()
+    cluster: Placement = Placement()
+
+
+class RawMessage(msgspec.Struct, frozen=True):
+    """A message as the stream keeps it, base64, without its payload."""
+
+    hdrs: str = ""
+    time: str = ""
+
+
+class MessageAnswer(msgspec.Struct, frozen=True):
+    """The answer about one message."""
+
+    error: Error | None = None
+    message: RawMessage = RawMessage()
 
 
 class StreamState(msgspec.Struct, frozen=True):
@@ -104,9 +162,16 @@ class StreamState(msgspec.Struct, frozen=True):
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where a consumer is in its stream."""
+    """Where a consumer is in its stream.
+
+    Attributes:
+        stream_seq: Up to which stream sequence.
+        last_active: When it last moved, of the server's process that answers; empty when it did
+            not move since that began or since the consumer was reset [ran].
+    """
 
     stream_seq: int = 0
+    last_active: str = ""
 
 
 class Group(msgspec.Struct, frozen=True):

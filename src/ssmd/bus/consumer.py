@@ -1,7 +1,7 @@
 """The archiver's consumer: always begun where the files end, and never acknowledged beyond them."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
 import msgspec
@@ -9,8 +9,9 @@ import msgspec
 from ssmd.bus import chunks, codec, telemetry, wire
 from ssmd.bus.api import StreamState
 from ssmd.bus.durable import GROUP, Durable
-from ssmd.bus.errors import BusAway, Foreign, PinLost, Rebuilt, StreamUnfit
+from ssmd.bus.errors import ApiRefused, BusAway, Foreign, PinLost, Rebuilt, StreamUnfit
 from ssmd.bus.link import Link
+from ssmd.bus.present import Place, Present
 from ssmd.bus.pull import Failure, Puller, PullSettings
 from ssmd.bus.settings import BusSettings
 from ssmd.model.envelope import Envelope
@@ -63,8 +64,9 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     safe: int
 
 
-Where = int | Callable[[StreamState], int]
-"""The files' position, or how to read it: a standby reads it only once the consumer is its own."""
+Where = int | Callable[[Present], Awaitable[Place]]
+"""The files' position, or how to find it: a standby looks only once the consumer is its own."""
+_NOWHERE: Final = Place()
 
 
 class Consumer:
@@ -93,7 +95,9 @@ class Consumer:
         self._pin = ""
         self._joiner = self._new_joiner()
         self._watch = telemetry.ConsumerWatch(feed, "")
-        self._replies: deque[tuple[int, bytes]] = deque()
+        self._replies: deque[tuple[Place, bytes]] = deque()
+        self._present: Present | None = None
+        self._sound = _NOWHERE
         self._delivered = 0
         self._highest = 0
         self._pending = 0
@@ -126,7 +130,7 @@ class Consumer:
             durable: Name of the consumer; one per stream and archive root.
             filter: Subjects wanted.
             after: The last stream sequence that is durable in the files, or a function that
-                reads it when the time has come.
+                finds it when the time has come, in the stream as it is then.
             take_over: Take the consumer from whoever holds it: right only for someone who knows
                 that the holder is dead, because they hold the archive's lock.
             timeout_s: Longest wait for the bus, in seconds.
@@ -163,20 +167,25 @@ class Consumer:
             self._pin = ""
             await self._stand_by(link, target)
         self.state = await target.state()
-        position = after if isinstance(after, int) else after(self.state)
-        if position > self.state.last:
+        present = self._present = Present(link, stream, self.state)
+        try:
+            begin = Place(after) if isinstance(after, int) else await after(present)
+        except ApiRefused as error:
+            raise Rebuilt(name, error.message) from error
+        if begin.sequence > self.state.last:
             raise StreamUnfit(
                 stream,
-                f"the archive's position is {position}, and its last sequence {self.state.last}",
+                f"the archive's position is {begin.sequence}, and its last sequence {self.state.last}",
                 remedy="It was deleted or lost its end: begin at its end, or under another name.",
             )
-        if await target.begin_after(position):
+        if await target.begin_after(begin.sequence):
             self._pin = ""
+        self._sound = begin
         self._puller = Puller(
             link, stream, name, self._pull_settings(), self._clock, group=GROUP, pin=self._pin
         )
         self._watch.active(True)
-        telemetry.consumer_opened(name, position)
+        telemetry.consumer_opened(name, begin.sequence)
 
     async def fetch(self, timeout_s: float) -> list[Delivery]:
         """What has come; empty when nothing came in time.
@@ -213,19 +222,52 @@ class Consumer:
         low = self._joiner.low
         return self._highest if low is None else min(self._highest, low - 1)
 
+    @property
+    def stored(self) -> int:
+        """When the server stored the message at `safe`, ns: its identity; 0 when unknown."""
+        safe = self.safe
+        known = (place.ts for place, _ in reversed(self._replies) if place.sequence == safe)
+        return next(known, self._sound.ts if self._sound.sequence == safe else 0)
+
+    async def is_sound(self) -> bool:
+        """Whether `safe` may become the files' position; to be asked before every commit.
+
+        It may while the stream holds both what was found sound last and what stands at `safe`: then
+        everything between was delivered. A stream that lost its end behind a connection that lives
+        (a cluster can) gives old numbers to new messages, and delivers none of those. Then False,
+        as when the bus does not say: discard, and the next `fetch` asks to open again.
+        """
+        puller, present, place = self._puller, self._present, Place(self.safe, self.stored)
+        if puller is None or present is None or place.sequence <= self._sound.sequence:
+            return True
+        try:
+            for each in (self._sound, place):
+                if puller.failure is None and await present.lacks(each):
+                    reason = f"what stood at sequence {each.sequence} of the stream is gone"
+                    puller.fail("stream_changed", reason)
+        except (BusAway, ApiRefused) as error:
+            puller.fail("errors", error.message)
+        if puller.failure is not None:
+            return False
+        self._sound = place
+        return True
+
     async def ack(self, sequence: int) -> bool:
         """Tell the server that everything up to a stream sequence is durable.
 
-        Only the server's bookkeeping hangs on it: the files' own position rules at the next
+        The connector lets its spool go by this word; the files' own position rules at the next
         `open`. True when confirmed; True as well when there is nothing to tell.
         """
         reply = b""
-        while self._replies and self._replies[0][0] <= sequence:
+        while self._replies and self._replies[0][0].sequence <= sequence:
             reply = self._replies.popleft()[1]
-        if not reply or self._link is None:
+        link, puller = self._link, self._puller
+        if not reply or link is None or puller is None:
             return True
+        if puller.failure is not None:
+            return False  # a new connection may know the number as another message's
         try:
-            await self._link.request(reply.decode(), _ACK, self._settings.ack_timeout_s)
+            await link.request(reply.decode(), _ACK, self._settings.ack_timeout_s)
         except BusAway as error:
             self._watch.ack_failed()
             telemetry.ack_unconfirmed(self._name, sequence, error.reason)
@@ -247,14 +289,14 @@ class Consumer:
         """Read one message; None for a piece, or for what is not ours."""
         # $JS.ACK.<stream>.<consumer>.<times>.<stream seq>.<consumer seq>.<time>.<pending>
         words = message.reply.split(b".")
-        times, sequence, number, pending = (int(words[at]) for at in (-5, -4, -3, -1))
+        times, sequence, number, ts, pending = map(int, words[-5:])
         if number != self._delivered + 1 and self._puller is not None:
             reason = f"delivery {number} came after {self._delivered}: someone else was given some"
             self._puller.fail("errors", reason)
             return None
         self._delivered = number
         self._highest = max(self._highest, sequence)
-        self._replies.append((sequence, message.reply))
+        self._replies.append((Place(sequence, ts), message.reply))
         self._pending = pending
         if times > 1:
             self._watch.redelivered()

@@ -80,21 +80,23 @@ class Durable(msgspec.Struct, frozen=True):
     async def begin_after(self, position: int) -> bool:
         """Make it begin after a stream sequence, whatever was acknowledged before.
 
+        One with fewer copies than its stream is made anew: with its server its place would go.
         True when it was made anew, so that nobody holds it.
 
         Raises:
             Rebuilt: The server refuses.
         """
-        exists = await self._info() is not None
+        found = await self._info()
         version = tuple(
             int(part) for part in self.link.info.version.split(".")[:2] if part.isdigit()
         )
-        if exists and version >= _RESET_SINCE:
+        is_fit = found is not None and await self._has_copies(found)
+        if is_fit and version >= _RESET_SINCE:
             # A consumer that is missing is not refused here, it is a time-out [ran].
             reset = f"CONSUMER.RESET.{self.stream}.{self.name}"
             self._check((await self.link.ask(api.Done, reset, {"seq": position + 1})).error)
             return False
-        if exists:
+        if found is not None:
             delete = f"CONSUMER.DELETE.{self.stream}.{self.name}"
             self._check((await self.link.ask(api.Done, delete)).error)
         config = api.ConsumerConfig(
@@ -114,6 +116,18 @@ class Durable(msgspec.Struct, frozen=True):
         request = api.CreateConsumer(self.stream, config)
         self._check((await self.link.ask(api.ConsumerAnswer, create, request)).error)
         return True
+
+    async def _has_copies(self, found: api.ConsumerAnswer) -> bool:
+        """Whether a consumer has as many copies as its stream; 0 says just that."""
+        copies = 0 if found.config is None else found.config.num_replicas
+        if not copies:
+            return True
+        answer = await self.link.ask(api.StreamAnswer, f"STREAM.INFO.{self.stream}")
+        self._check(answer.error)
+        wanted = copies if answer.config is None else answer.config.num_replicas
+        if copies != wanted:
+            telemetry.consumer_copies(self.name, copies, wanted)
+        return copies == wanted
 
     async def _info(self) -> api.ConsumerAnswer | None:
         """What the server knows of it; None when it is not there."""

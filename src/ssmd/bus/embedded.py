@@ -18,7 +18,7 @@ from ssmd.runtime.children import Child, ChildFailed
 from ssmd.runtime.clock import Clock
 
 _MOST_BYTES: Final = 1 << 50
-_HOST: Final = "127.0.0.1"
+HOST: Final = "127.0.0.1"
 _READY_S: Final = 60.0
 """Longest wait for the server, in seconds: it reads its whole store first."""
 _STOP_S: Final = 15.0
@@ -59,11 +59,22 @@ class EmbeddedServer:
         clock: What time it is.
         sync_interval: How often it syncs its files, in NATS's own words.
         extra: More lines for its configuration file.
+        name: Its name; different for each server of a cluster.
+        death_signal: What the kernel sends it when we die: see `Child`.
     """
 
     def __init__(
-        self, store_dir: Path, clock: Clock, *, sync_interval: str = "1s", extra: str = ""
+        self,
+        store_dir: Path,
+        clock: Clock,
+        *,
+        sync_interval: str = "1s",
+        extra: str = "",
+        name: str = "ssmd",
+        death_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
+        self.name = name
+        self._death_signal = death_signal
         self._dir = store_dir
         self._clock = clock
         self._sync_interval = sync_interval
@@ -75,7 +86,12 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """Where it listens; the same for its whole life."""
-        return f"nats://{_HOST}:{self._port}"
+        return f"nats://{HOST}:{self._port}"
+
+    @property
+    def store(self) -> Path:
+        """Where its streams lie; to be copied or replaced only while it stands still."""
+        return self._dir.resolve() / "jetstream"
 
     @property
     def pid(self) -> int:
@@ -100,7 +116,7 @@ class EmbeddedServer:
             await self._spawn(program)
             return self.url
         for left in reversed(range(_PORTS)):
-            self._port = _free_port()
+            (self._port,) = free_ports(1)
             try:
                 await self._spawn(program)
             except ChildFailed:
@@ -152,6 +168,7 @@ class EmbeddedServer:
             "nats-server",
             [str(program), "-c", str(config)],
             log=self._dir / "nats-server.log",
+            death_signal=self._death_signal,
         )
         self._child = child
         ports = self._dir / f"nats-server_{child.pid}.ports"
@@ -175,12 +192,12 @@ class EmbeddedServer:
         """In NATS's format a block needs a blank before its brace."""
         return "\n".join(
             (
-                'server_name: "ssmd"',
-                f'host: "{_HOST}"',
+                f"server_name: {json.dumps(self.name)}",
+                f'host: "{HOST}"',
                 f"port: {self._port}",
                 f"ports_file_dir: {json.dumps(str(self._dir.resolve()))}",
                 "jetstream {",
-                f"  store_dir: {json.dumps(str(self._dir.resolve() / 'jetstream'))}",
+                f"  store_dir: {json.dumps(str(self.store))}",
                 f"  sync_interval: {self._sync_interval}",
                 # Streams reserve what they may grow to; left to itself the server refuses one that
                 # may outgrow three quarters of the disk. A full disk is felt when it is full.
@@ -192,7 +209,10 @@ class EmbeddedServer:
         )
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Different ports nobody listens on at this moment, on loopback."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]

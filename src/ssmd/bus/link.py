@@ -113,9 +113,10 @@ class Link:
 
     def write(self, data: bytes) -> bool:
         """Send commands; False when there is no connection, and then nothing is kept."""
-        if not self.connected or self._wire is None or self._wire.transport is None:
+        transport = None if self._wire is None else self._wire.transport
+        if not self.connected or transport is None or transport.is_closing():
             return False
-        self._wire.transport.write(data)
+        transport.write(data)
         return True
 
     async def request(self, subject: str, payload: bytes, timeout_s: float = 5.0) -> wire.Msg:

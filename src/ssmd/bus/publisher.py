@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from ssmd.bus.api import StreamState
 from ssmd.bus.errors import ApiRefused, BusAway
 from ssmd.bus.link import Link
 from ssmd.bus.outstanding import Item, Outstanding, Whole
+from ssmd.bus.present import Memory
 from ssmd.bus.pressure import Pressure
 from ssmd.bus.settings import BusSettings
 from ssmd.model.envelope import Envelope
@@ -22,6 +23,7 @@ _DENIED: Final = re.compile(r'Permissions Violation for Publish to "([^"]+)"', r
 _DENIALS: Final = 3
 """Refusals of one message, while others are taken, before it is set aside."""
 _NO_RESPONDERS: Final = 503
+_AGAIN_S: Final = 0.2
 
 
 class Publisher:
@@ -44,7 +46,8 @@ class Publisher:
         refused: Called with the key and the reason.
         clock: What time it is.
         stream_changed: Called when the stream is not the one published to before (deleted and
-            made again, or it lost its end): what was acknowledged may be gone.
+            made again, rolled back, or it lost its end, whoever published since): what was
+            acknowledged may be gone.
         window: Most messages outstanding; stay below 4000 for all publishers of a stream.
         window_bytes: `room` is 0 while more bytes than this are outstanding.
         ack_timeout_s: How long to wait for a receipt before trying again, in seconds.
@@ -71,8 +74,6 @@ class Publisher:
         category: str | None = None,
     ) -> None:
         self.stream = stream
-        self.created: int | None = None
-        """When the stream was made, ns; None until it could be asked. May be set before `start`."""
         self._prefix = prefix
         self._acknowledged = acknowledged
         self._refused = refused
@@ -92,7 +93,9 @@ class Publisher:
         self._link.fast = wire.AckReader(self._inbox, sid, stream, self._stored)
         self._outstanding = Outstanding()
         self._receipts = 0
-        self._highest = 0
+        self.memory = Memory(stream)  # what is known of the stream
+        self._looking = asyncio.Lock()
+        self._unverified = ""
         self._buffer: list[bytes] = []
         self._flushing: asyncio.Handle | None = None
         self._ready = False
@@ -123,7 +126,15 @@ class Publisher:
     @property
     def problem(self) -> str:
         """Why nothing is taken, for people; empty when all is well."""
-        return self._pressure.reason or ("" if self._ready else self._link.problem or "connecting")
+        reason = self._pressure.reason or self._unverified
+        return reason or ("" if self._ready else self._link.problem or "connecting")
+
+    async def confirm(self) -> bool:
+        """Whether at this moment the stream still holds everything it has acknowledged.
+
+        If it does not, `stream_changed` was called. False as well when it cannot be asked.
+        """
+        return self._ready and await self._look("looked at now and then") == "same"
 
     @property
     def outstanding(self) -> int:
@@ -219,11 +230,8 @@ class Publisher:
             return  # a second receipt, of a retry
         self._receipts += 1
         self._watch.stored(receipt.duplicate, item.sent_at, self._clock)
-        if not receipt.duplicate:
-            if receipt.sequence <= self._highest:
-                self._suspect()
-            else:
-                self._highest = receipt.sequence
+        if not self.memory.acknowledged(receipt, item.message.id):
+            self._suspect()
         whole = item.whole
         whole.left -= 1
         whole.sequence = max(whole.sequence, receipt.sequence)
@@ -261,6 +269,7 @@ class Publisher:
     def _postpone(self, number: int, kind: telemetry.Failing, reason: str) -> None:
         """Try a message again later, and nothing else until then."""
         if self._outstanding.postpone(number):
+            self.memory.doubt()  # the stream that takes messages again may be another
             self._watch.failed(kind)
             self._pressure.began(number, reason)
 
@@ -318,6 +327,7 @@ class Publisher:
     def _lost(self) -> None:
         """Everything sent may or may not have arrived: it goes again, in order."""
         self._ready = False
+        self.memory.doubt()
         self._watch.lost(len(self._outstanding.sent))
         self._buffer.clear()
         if self._flushing is not None:
@@ -327,7 +337,12 @@ class Publisher:
         self._pressure.paused()
 
     async def _resume(self) -> None:
-        await self._verify("the connection was made again")
+        reason = "the connection was made again"
+        # Nothing is sent before the stream is recognised: our own messages would cover the traces.
+        while await self._look(reason) is None and not self.memory.is_blank:
+            await self._clock.sleep(_AGAIN_S)
+            if not self._link.connected:
+                return  # the next connection resumes
         if not self._link.connected:
             return
         self._recut()
@@ -346,28 +361,29 @@ class Publisher:
     def _suspect(self) -> None:
         if not self._suspected:
             self._suspected = True
-            self._spawn(self._verify("sequences went back, or the stream was away"))
+            self._spawn(self._look_again())
 
-    async def _verify(self, reason: str) -> None:
-        """See whether the stream is still the one we know."""
-        known = self._highest  # taken before asking: receipts may overtake the answer
-        try:
-            subject = f"STREAM.INFO.{self.stream}"
-            answer = await self._link.ask(api.StreamAnswer, subject, timeout_s=2.0)
-            api.check(subject, answer.error)
-        except (BusAway, ApiRefused, msgspec.DecodeError) as error:
-            telemetry.stream_unverified(self.stream, str(error))
-            return
-        finally:
-            self._suspected = False
-        state = api.state(answer)
-        changed = self.created is not None and self.created != state.created
-        if changed or state.last < known:
-            telemetry.stream_changed(self.stream, state.created, state.last, reason)
-            self._highest = 0 if changed else state.last
+    async def _look_again(self) -> None:
+        self._suspected = False
+        await self._look("sequences went back, or the stream was away")
+
+    async def _look(self, reason: str) -> Literal["same", "changed", "missing"] | None:
+        """See whether the stream is still the one we know; None when it cannot be asked."""
+        async with self._looking:
+            try:
+                state = await self.memory.recognise(self._link, reason)
+            except (BusAway, ApiRefused, msgspec.DecodeError) as error:
+                if isinstance(error, ApiRefused) and error.err_code == api.NO_STREAM:
+                    return "missing"  # shown by its `created` when it is made again
+                telemetry.stream_unverified(self.stream, str(error))
+                self._unverified = "" if self._ready else f"the stream does not say: {error}"
+                return None
+            self._unverified = ""
+            if state is None:
+                return "same"
             if self._stream_changed is not None:
                 self._stream_changed(state)
-        self.created = state.created
+            return "changed"
 
     async def _watch_receipts(self) -> None:
         """Try again what got no receipt in time."""

@@ -48,12 +48,22 @@ class _Request:
     """One request the server has not finished, and its own subscription.
 
     A subscription each, because a delivery names the subject it was published to, not the request.
+    In a cluster its end may overtake its messages [ran]: those wait for the other servers, the
+    end does not. So it is kept until what its end spoke of has come.
+
+    Attributes:
+        left: How many messages it may still bring.
+        unused: How many of those will not come; 0 before its end.
+        ended: When its end came, monotonic seconds; None before.
+        sid: Number of its subscription.
     """
 
-    __slots__ = ("left", "sid")
+    __slots__ = ("ended", "left", "sid", "unused")
 
     def __init__(self, left: int) -> None:
         self.left = left
+        self.unused = 0
+        self.ended: float | None = None
         self.sid = 0
 
 
@@ -93,6 +103,7 @@ class Puller:
         self._clock = clock
         self._group = group
         self._requests: list[_Request] = []
+        self._trailing: list[_Request] = []
         self._waiting: deque[wire.Msg] = deque()
         self._arrived = asyncio.Event()
         self._heard = clock.mono()
@@ -105,9 +116,10 @@ class Puller:
         self._watchdog.cancel()
         with contextlib.suppress(ValueError):
             self._link.on_lost.remove(self._lost)
-        for request in self._requests:
+        for request in (*self._requests, *self._trailing):
             self._link.unsubscribe(request.sid)
         self._requests.clear()
+        self._trailing.clear()
         self._waiting.clear()
 
     async def fetch(self, timeout_s: float) -> list[wire.Msg]:
@@ -131,7 +143,7 @@ class Puller:
     def _ask(self) -> None:
         settings = self._settings
         # Until the pin is ours one request is enough: a second one could be pinned on its own.
-        most = 1 if self._group and not self.pin else 2
+        most = 1 - len(self._trailing) if self._group and not self.pin else 2
         while (
             self.failure is None
             and len(self._requests) < most
@@ -170,7 +182,7 @@ class Puller:
         self._waiting.append(message)
         self._arrived.set()
         request.left -= 1
-        if request.left == 0:
+        if request.left == request.unused:
             self._finish(request)
 
     def _status(self, request: _Request, message: wire.Msg) -> None:
@@ -179,18 +191,28 @@ class Puller:
         words = codec.description(message.headers)
         if status == _HEARTBEAT:
             return
-        self._finish(request)
         if status in _ENDED or (status == _CONFLICT and words in _FULL):
+            unused = codec.header(message.headers, b"Nats-Pending-Messages") or b""
+            request.unused = int(unused) if unused.isdigit() else request.left
+            if request.left > request.unused and request in self._requests:
+                request.ended = self._heard
+                self._requests.remove(request)
+                self._trailing.append(request)
+            else:
+                self._finish(request)
             self._ask()
-        elif status == _PIN:
+            return
+        self._finish(request)
+        if status == _PIN:
             self.fail("pin_lost", words)
         else:
             self.fail("errors", f"{words or 'no answer'} ({status})")
 
     def _finish(self, request: _Request) -> None:
-        if request in self._requests:
-            self._requests.remove(request)
-            self._link.unsubscribe(request.sid)
+        for kept in (self._requests, self._trailing):
+            if request in kept:
+                kept.remove(request)
+                self._link.unsubscribe(request.sid)
 
     def _lost(self) -> None:
         self.fail("disconnected", self._link.problem or "the connection ended")
@@ -200,5 +222,8 @@ class Puller:
         limit = 2 * self._settings.heartbeat_s + _GRACE_S
         while True:
             await self._clock.sleep(self._settings.heartbeat_s)
-            if self._requests and self._clock.mono() - self._heard > limit:
+            now = self._clock.mono()
+            if self._requests and now - self._heard > limit:
                 self.fail("heartbeats", f"no heartbeat for {limit} s")
+            if any(each.ended is not None and now - each.ended > limit for each in self._trailing):
+                self.fail("heartbeats", f"messages sent {limit} s ago have not come")

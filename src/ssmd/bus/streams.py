@@ -1,13 +1,13 @@
 """Streams and what the archivers have of them: the control plane."""
 
-import contextlib
 from typing import Final, Self
 
-from ssmd.bus import api, subjects
+from ssmd.bus import api, subjects, telemetry
 from ssmd.bus.api import StreamState
 from ssmd.bus.errors import ApiRefused, BusAway, StreamUnfit
 from ssmd.bus.link import Link
 from ssmd.bus.settings import BusSettings
+from ssmd.model.timestamp import parse_rfc3339
 from ssmd.runtime import backoff
 from ssmd.runtime.clock import Clock
 
@@ -66,17 +66,18 @@ class Streams:
     ) -> StreamState:
         """Have a stream that takes the prefix and throws nothing away; twice is fine.
 
-        A stream that exists is judged and left as it is.
+        A stream that exists is judged and left as it is, but for copies that are missing: those
+        are added, and told.
 
         Args:
             stream: Name of the stream.
             prefix: First tokens of the subjects it must take.
             max_bytes: Its size, when it has to be made.
             allow_discard: Accept a stream that throws old messages away.
-            replicas: Copies of it in a cluster, when it has to be made.
+            replicas: Fewest copies of it in a cluster.
 
         Raises:
-            StreamUnfit: It exists and cannot be trusted.
+            StreamUnfit: It exists and cannot be trusted, or the bus cannot keep so many copies.
             ApiRefused: It cannot be made.
         """
         config = api.StreamConfig(
@@ -88,17 +89,22 @@ class Streams:
             duplicate_window=_DUPLICATES_S * api.NS,
             num_replicas=replicas,
         )
+        reason = ""
         for attempt in range(_ATTEMPTS):
             answer = await self._info(stream)
             if answer is not None:
                 self._judge(answer, stream, prefix, allow_discard=allow_discard)
+                if _config(answer).num_replicas < replicas:
+                    await self._copy(stream, _config(answer).num_replicas, replicas)
                 return api.state(answer)
-            with contextlib.suppress(_PassingError):
+            try:
                 await self._create(config)
                 continue
+            except _PassingError as error:
+                reason = str(error)
             await self._clock.sleep(backoff.delay(attempt, 0.05, 1.0, 1.0))
         raise ApiRefused(
-            f"STREAM.CREATE.{stream}", 500, api.STREAM_CREATE_FAILED, "again and again"
+            f"STREAM.CREATE.{stream}", 500, api.STREAM_CREATE_FAILED, f"again and again: {reason}"
         )
 
     async def check_coverage(
@@ -137,8 +143,15 @@ class Streams:
         """
         return api.state(await self._known(stream))
 
-    async def archived_floor(self, stream: str) -> int:
-        """The stream sequence up to which every archive has everything; 0 without archives."""
+    async def archived_floor(self, stream: str, *, since: int | None = None) -> int:
+        """The stream sequence up to which every archive has everything; 0 without archives.
+
+        Args:
+            stream: Name of the stream.
+            since: Only what was acknowledged after this time of the server's, ns, and to the
+                process that answers, counts: what it read from its disk may speak of messages
+                that are no longer in the stream. None takes its word for those as well.
+        """
         floors: list[int] = []
         offset = 0
         while True:
@@ -151,7 +164,7 @@ class Streams:
                     info = await self._link.ask(
                         api.ConsumerAnswer, f"CONSUMER.INFO.{stream}.{name}"
                     )
-                    floors.append(info.ack_floor.stream_seq if info.error is None else 0)
+                    floors.append(0 if info.error is not None else _floor(info.ack_floor, since))
             offset += len(names)
             if not names or offset >= page.total:
                 return min(floors, default=0)
@@ -166,6 +179,14 @@ class Streams:
         answer = await self._link.ask(api.Done, subject, {"seq": sequence})
         api.check(subject, answer.error)
         return answer.purged
+
+    async def placement(self, stream: str) -> api.Placement:
+        """Which servers of a cluster hold a stream, and who leads.
+
+        Raises:
+            StreamUnfit: There is no such stream.
+        """
+        return (await self._known(stream)).cluster
 
     async def delete(self, stream: str) -> None:
         """Delete a stream with all it holds; one that is not there is no error."""
@@ -193,14 +214,37 @@ class Streams:
                 remedy="Set discard=new and no age limit, or `allow_discard: true` in env.yaml.",
             )
 
+    async def _copy(self, stream: str, found: int, wanted: int) -> None:
+        """Have as many copies of a stream as are wanted: it was made with fewer."""
+        subject = f"STREAM.INFO.{stream}"
+        whole = await self._link.ask(api.WholeConfig, subject)
+        api.check(subject, whole.error)
+        subject = f"STREAM.UPDATE.{stream}"
+        body = {**whole.config, "num_replicas": wanted}
+        self._check_copies(stream, wanted, await self._link.ask(api.StreamAnswer, subject, body))
+        telemetry.copies_added(stream, found, wanted)
+
+    @staticmethod
+    def _check_copies(stream: str, wanted: int, answer: api.StreamAnswer) -> None:
+        """Refuse what the bus will never do: one server keeps one copy."""
+        if answer.error is not None and answer.error.err_code == api.NO_CLUSTER:
+            raise StreamUnfit(
+                stream,
+                f"{wanted} copies are wanted, and the bus is a single server",
+                remedy="Run a cluster of nats-servers, or set `replicas: 1`.",
+            )
+        api.check(f"STREAM.{stream}", answer.error)
+
     async def _create(self, config: api.StreamConfig) -> None:
         subject = f"STREAM.CREATE.{config.name}"
         answer = await self._link.ask(api.StreamAnswer, subject, config)
         if answer.error is None or answer.error.err_code == api.STREAM_EXISTS:
             return
-        if answer.error.is_passing:
-            raise _PassingError
-        api.check(subject, answer.error)
+        if answer.error.err_code != api.NO_CLUSTER and (
+            answer.error.is_passing or answer.error.err_code == api.NO_PEERS
+        ):
+            raise _PassingError(answer.error.description)
+        self._check_copies(config.name, config.num_replicas, answer)
 
     async def _known(self, stream: str) -> api.StreamAnswer:
         answer = await self._info(stream)
@@ -227,6 +271,12 @@ class _PassingError(Exception):
 
 def _config(answer: api.StreamAnswer) -> api.StreamConfig:
     return answer.config or api.StreamConfig(name="")
+
+
+def _floor(at: api.Position, since: int | None) -> int:
+    if since is None or (at.last_active and parse_rfc3339(at.last_active) > since):
+        return at.stream_seq
+    return 0
 
 
 def _losses(config: api.StreamConfig) -> str:

@@ -52,13 +52,20 @@ def pressure_ended(stream: str, lasted_s: float) -> None:
     log.info("bus.pressure_ended", stream=stream, lasted_s=round(lasted_s, 3))
 
 
-def stream_changed(stream: str, created: int, last: int, reason: str) -> None:
+def stream_changed(stream: str, created: int, last: int, reason: str, *, known: int) -> None:
     """The stream is not the one we published to: what it lost must be published again."""
-    log.error("bus.stream_changed", stream=stream, created=created, last=last, reason=reason)
+    log.error(
+        "bus.stream_changed",
+        stream=stream,
+        created=created,
+        last=last,
+        known=known,
+        reason=reason,
+    )
 
 
 def stream_unverified(stream: str, reason: str) -> None:
-    """Whether the stream is still the same could not be asked; publishing goes on."""
+    """Whether the stream is still the same could not be asked; it is asked again."""
     log.warning("bus.stream_unverified", stream=stream, reason=reason)
 
 
@@ -90,6 +97,16 @@ def foreign_message(subject: str, reason: str) -> None:
 def chunks_abandoned(identity: str, found: int, total: int, low: int) -> None:
     """A chunked message stayed incomplete for too long; it holds nothing back any more."""
     log.error("bus.chunks_abandoned", id=identity, found=found, total=total, low=low)
+
+
+def copies_added(stream: str, found: int, wanted: int) -> None:
+    """A stream had fewer copies than are wanted: one dead server might have been too many."""
+    log.error("bus.copies_added", stream=stream, found=found, wanted=wanted)
+
+
+def consumer_copies(durable: str, found: int, wanted: int) -> None:
+    """A consumer had another number of copies than its stream; it is made anew."""
+    log.error("bus.consumer_copies", durable=durable, found=found, wanted=wanted)
 
 
 def server_started(pid: int, url: str) -> None:

@@ -10,6 +10,8 @@ import msgspec
 
 from ssmd import venues
 from ssmd.archive import layout
+from ssmd.archive.ledger import store
+from ssmd.archive.ledger.absences import Absence, absences
 from ssmd.archive.verify import Report, verify
 from ssmd.cli import conservation
 from ssmd.cli.conservation import Counts
@@ -22,7 +24,7 @@ from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import FeedChoice, MachineConfig
 from ssmd.model.errors import ConfigError
-from ssmd.model.timestamp import SECOND_NS
+from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 from ssmd.runtime import loop
 from ssmd.runtime.clock import SystemClock
 from ssmd.sim.oracle import Conservation
@@ -42,6 +44,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         open_segments: Segments that should be sealed and are not.
         bytes: Their size.
         problems: Everything that is not as it was promised.
+        missing: Troubles of instruments in the ledger: outages, gaps, holes, losses.
+        example: One of them, as `ssmd why` is asked about it; empty when nothing is missing.
     """
 
     conservation: Counts
@@ -52,6 +56,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     open_segments: int
     bytes: int
     problems: Sequence[str]
+    missing: int
+    example: str
 
 
 @click.command(
@@ -152,6 +158,7 @@ async def _perform(
     found = conservation.counts(
         verdicts, report, on_bus=on_bus, in_spool=conservation.spooled(root, names)
     )
+    missing = [each for name in names for each in absences(store.load(root, name))]
     return Result(
         conservation=found,
         directory=str(root),
@@ -161,7 +168,22 @@ async def _perform(
         open_segments=len(report.open_segments),
         bytes=report.bytes_proved,
         problems=_problems(report, verdicts),
+        missing=len(missing),
+        example=_example(missing),
     )
+
+
+def _example(missing: Sequence[Absence]) -> str:
+    """The longest outage of a named instrument, and a moment in the middle of it."""
+    over = [
+        (each.until - each.since, each.instrument, each.since)
+        for each in missing
+        if each.instrument is not None and each.until is not None
+    ]
+    if not over:
+        return ""
+    lasting, instrument, since = max(over)
+    return f"{instrument} {format_rfc3339(since + lasting // 2)}"
 
 
 def _rate(report: Report) -> float:
@@ -195,6 +217,8 @@ def _show(output: Output, result: Result) -> None:
         f"Delete all of it: rm -r {root}",
         "",
         "Next:",
+        f"  ssmd gaps {root}       what is missing, when and why ({result.missing} entries)",
+        *([f"  ssmd why {result.example} {root}"] if result.example else []),
         f"  ssmd verify {root}     prove it again, from the files alone",
         f"  ssmd data ls {root}    what was recorded",
         "  ssmd up --help         record the real thing",

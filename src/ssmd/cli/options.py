@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from ssmd.archive import layout
 from ssmd.bus.settings import BusSettings, from_env
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.registry import load_feed
@@ -126,6 +127,20 @@ def root_option(command: _Command) -> _Command:
         envvar="SSMD_ARCHIVE",
         help="The archive root, with the spools in .run; wins over the file's `storage.path`.",
     )(command)
+
+
+def recorded_feed(directory: Path, name_or_path: str) -> FeedConfig:
+    """A feed of an archive: from a file, else as `ssmd up` was told here, else as shipped.
+
+    Args:
+        directory: The archive.
+        name_or_path: The feed's name, or the path of its feed.yaml.
+
+    Raises:
+        ConfigError: Nobody knows it, or its file is not acceptable.
+    """
+    told = layout.run_folder(directory) / "config" / f"connector-{name_or_path}.yaml"
+    return load_feed(told if told.is_file() else name_or_path)
 
 
 class FeedType(click.ParamType[FeedConfig]):

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,8 @@ ARCHIVER: Final = "archiver"
 """Name of the archiver among the services."""
 ANY_PORT: Final = ("--listen", "127.0.0.1:0")
 """Each child listens somewhere free, whatever `SSMD_LISTEN` says to its parent."""
+PROGRAM: Final = (sys.executable, "-m", "ssmd")
+"""What runs as connector and archiver."""
 _READY_S: Final = 60.0
 _END_S: Final = 90.0
 _LOOK_S: Final = 0.25
@@ -42,6 +45,15 @@ def spool_folder(directory: Path, feed: str) -> Path:
 class Pipeline:
     """One connector a feed, one archiver, and a bus: embedded unless one is given.
 
+    Args:
+        machine: What this machine is to do.
+        feeds: What is recorded.
+        clock: What time it is.
+        program: What runs as connector and archiver, with its first arguments.
+        through: Given the embedded bus's address, gives the one that the services are told
+            instead; None tells them the address itself.
+        death_signal: What the kernel sends all of them when we die: see `Child`.
+
     Attributes:
         machine: What this machine is to do.
         run_dir: Where run files and logs lie.
@@ -50,8 +62,18 @@ class Pipeline:
     """
 
     def __init__(
-        self, machine: MachineConfig, feeds: Sequence[FeedConfig], *, clock: Clock
+        self,
+        machine: MachineConfig,
+        feeds: Sequence[FeedConfig],
+        *,
+        clock: Clock,
+        program: Sequence[str] = PROGRAM,
+        through: Callable[[str], Awaitable[str]] | None = None,
+        death_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
+        self._program = program
+        self._death_signal = death_signal
+        self._through = through
         self.machine = machine
         self.run_dir = layout.run_folder(Path(machine.dir))
         self.addresses: dict[str, str] = {}
@@ -60,7 +82,8 @@ class Pipeline:
         self.server: EmbeddedServer | None = None
         self._bus = bus_settings(machine.nats_url)
         if machine.nats_url is None and "NATS_URL" not in os.environ:
-            self.server = EmbeddedServer(self.run_dir / "nats", clock)
+            store = self.run_dir / "nats"
+            self.server = EmbeddedServer(store, clock, death_signal=death_signal)
         self._children: dict[str, Child] = {}
 
     @property
@@ -104,7 +127,8 @@ class Pipeline:
         self.run_dir.mkdir(parents=True, exist_ok=True)
         if self.server is not None:
             self._bus = msgspec.structs.replace(self._bus, url=await self.server.start())
-        self._write_configuration()
+        told = self._bus.url if self._through is None else await self._through(self._bus.url)
+        self._write_configuration(told)
         names = (*self.connectors, ARCHIVER)
         for name in names:
             self._launch(name)
@@ -182,7 +206,9 @@ class Pipeline:
 
     def _launch(self, name: str) -> None:
         self.addresses.pop(name, None)
-        self._children[name] = Child.spawn(name, self._argv(name), log=self.log(name))
+        self._children[name] = Child.spawn(
+            name, self._argv(name), log=self.log(name), death_signal=self._death_signal
+        )
 
     async def _until_up(self, name: str) -> None:
         run_file = self.run_dir / f"{name}.json"
@@ -192,7 +218,7 @@ class Pipeline:
             self.addresses[name] = told.health
 
     def _argv(self, name: str) -> list[str]:
-        base = [sys.executable, "-m", "ssmd"]
+        base = [*self._program]
         common = ["--dir", self.machine.dir, "--run-dir", str(self.run_dir), *ANY_PORT]
         if name == ARCHIVER:
             return [*base, "archiver", "run", "--config", str(self._file(ARCHIVER)), *common]
@@ -205,12 +231,11 @@ class Pipeline:
     def _file(self, name: str) -> Path:
         return self.run_dir / "config" / f"{name}.yaml"
 
-    def _write_configuration(self) -> None:
+    def _write_configuration(self, url: str) -> None:
         """What each service is told, as files a person can read."""
         self._file(ARCHIVER).parent.mkdir(parents=True, exist_ok=True)
         for name, feed in self._feeds.items():
             self._write(name, feed)
-        url = self._bus.url
         sources = [
             Source(stream=self._stream(feed), feed=feed.name) for feed in self._feeds.values()
         ]

@@ -8,6 +8,7 @@ import click
 from ssmd import venues
 from ssmd.cli.options import FiniteRange, service_options
 from ssmd.cli.output import examples
+from ssmd.cli.storm import storm
 from ssmd.feeds import registry
 from ssmd.runtime import logging, loop
 from ssmd.sim import service
@@ -66,6 +67,12 @@ def sim() -> None:
     help=f"May be repeated. NAME is one of {', '.join(NAMES)}.",
 )
 @click.option(
+    "--books",
+    "books_s",
+    type=FiniteRange(min=0.01),
+    help="Write the state of every book into the ledger, this many seconds apart.",
+)
+@click.option(
     "--tls-cert",
     "certificate",
     help="With its key: speak wss:// and https://.",
@@ -83,6 +90,9 @@ def run(ctx: click.Context, /, venue: str, **options: Any) -> None:  # noqa: ANN
     logging.configure()
     options["symbols"] = options["symbols"] or usual(venue)
     ctx.exit(loop.run(service.run(venue, name=f"sim-{venue}", **options)))
+
+
+sim.add_command(storm)
 
 
 def usual(venue: str) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Simulated venues in front of a real pipeline: what the demo and the acceptance tests play on."""
 
 import asyncio
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from ssmd import venues
 from ssmd.archive import layout
 from ssmd.cli import practice
-from ssmd.cli.pipeline import ANY_PORT, Pipeline
+from ssmd.cli.pipeline import ANY_PORT, PROGRAM, Pipeline
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import MachineConfig
 from ssmd.runtime.children import Child
@@ -22,6 +23,18 @@ class Stage:
     """One simulated venue a feed, each a process of its own, and the pipeline that records them.
 
     Venues that let in nobody without an account get one that was made up for practice.
+
+    Args:
+        machine: What the pipeline is to do.
+        feeds: What is recorded.
+        clock: What time it is.
+        rate: Data messages per second, over all venues together.
+        seed: The same seed gives the same markets.
+        books_s: Pause between two checkpoints of the books in the venues' ledgers, in seconds;
+            None writes none.
+        program: What runs as connector and archiver: see `Pipeline`.
+        through: What the services are told instead of the bus's address: see `Pipeline`.
+        death_signal: What the kernel sends all of them when we die: see `Child`.
 
     Attributes:
         pipeline: The pipeline; there once `start` returned.
@@ -37,7 +50,15 @@ class Stage:
         clock: Clock,
         rate: float,
         seed: int,
+        books_s: float | None = None,
+        program: Sequence[str] = PROGRAM,
+        through: Callable[[str], Awaitable[str]] | None = None,
+        death_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
+        self._death_signal = death_signal
+        self._books_s = books_s
+        self._program = program
+        self._through = through
         self._machine = machine
         self._run_dir = layout.run_folder(Path(machine.dir))
         self._feeds = list(feeds)
@@ -69,7 +90,14 @@ class Stage:
             if (files := accounts[feed.venue])
         }
         machine = msgspec.structs.replace(self._machine, keys=keys)
-        self.pipeline = Pipeline(machine, feeds, clock=self._clock)
+        self.pipeline = Pipeline(
+            machine,
+            feeds,
+            clock=self._clock,
+            program=self._program,
+            through=self._through,
+            death_signal=self._death_signal,
+        )
         await self.pipeline.start()
 
     def fault(self, spec: str) -> None:
@@ -110,13 +138,14 @@ class Stage:
             *ANY_PORT,
         ]
         argv += ["--rate", str(self._rate), "--seed", str(self._seed + index)]
+        argv += [] if self._books_s is None else ["--books", str(self._books_s)]
         # What is discovered must be among what is listed anyway: then nobody names it.
         for symbol in feed.universe.symbols if feed.universe.source == "static" else ():
             argv += ["--symbol", symbol]
         for field, file in account.items():
             argv += ["--secret", f"{field}={file}"]
         log = self._run_dir / "logs" / f"{name}.log"
-        self._sims.append(Child.spawn(name, argv, log=log))
+        self._sims.append(Child.spawn(name, argv, log=log, death_signal=self._death_signal))
 
     async def _opened(self, feed: FeedConfig, sim: Child) -> FeedConfig:
         """The feed at its simulated venue, which is ready then."""

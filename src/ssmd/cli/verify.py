@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ssmd.archive.ledger.rebuild import Proof
+from ssmd.archive.ledger.rebuild import rebuild as made_again
 from ssmd.archive.verify import Report
 from ssmd.archive.verify import verify as prove
 from ssmd.cli.options import archive_argument
@@ -14,17 +16,28 @@ from ssmd.cli.progress import Progress
 @click.command(
     epilog=examples(
         ("ssmd verify ./data", "every digest, every ordinal, every chain of manifests"),
+        ("ssmd verify ./data --rebuild", "the ledger too, made again from every frame"),
         ("ssmd verify ./data --json | tail -1", "the report for a program"),
     )
 )
 @archive_argument
+@click.option(
+    "--rebuild",
+    is_flag=True,
+    help="Make the ledger again from raw, compare it with the kept one, and hear every frame again.",
+)
 @output_options
 @click.pass_context
-def verify(ctx: click.Context, directory: Path, *, as_json: bool, quiet: bool) -> None:
+def verify(
+    ctx: click.Context, directory: Path, *, rebuild: bool, as_json: bool, quiet: bool
+) -> None:
     """Prove DIRECTORY's conservation and digests from the files alone; exit 1 if it fails."""
     output = Output(json=as_json, quiet=quiet)
     with Progress(output, "verifying", unit="bytes") as progress:
         report = prove(directory, progress=progress.set)
+    if rebuild:
+        with Progress(output, "making the ledger again", unit="bytes") as progress:
+            report = made_again(directory, report, progress=progress.set)
     _show(output, report)
     output.result(report)
     ctx.exit(0 if report.ok else 1)
@@ -50,8 +63,35 @@ def _show(output: Output, report: Report) -> None:
     output.lines(
         f"{report.segments} sealed segments, {report.lines} lines, {size(report.bytes_proved)} proved from"
         f" bytes, {size(report.manifest_proved)} from manifests only, {report.missing} missing.",
+        *(_again(report) if isinstance(report, Proof) else ()),
         *(f"PROBLEM: {problem}" for problem in report.problems),
         "OK: every received frame is archived once or declared."
         if report.ok
         else f"FAILED: {len(report.problems)} problems.",
     )
+
+
+def _again(proof: Proof) -> list[str]:
+    """What making the ledger again gave, for a person."""
+    ledger, heard = proof.ledger, proof.recheck
+    lines = [
+        (
+            f"Ledger made again from {ledger.segments} segments, {ledger.days} days: {ledger.equal} files"
+            f" are what raw gives, {len(ledger.written)} written."
+        ),
+        (
+            f"Heard again: {heard.frames} frames of {heard.connections} connections, {heard.gaps} gaps and"
+            f" {heard.repairs} repairs as recorded."
+        ),
+    ]
+    if ledger.behind:
+        lines.insert(1, f"It was behind in {len(ledger.behind)} files, {ledger.behind[0]} first.")
+    if heard.excused:
+        lines.append(f"A replay hears otherwise, and may: {_counts(heard.excused)}.")
+    if heard.left_out:
+        lines.append(f"Connections left out: {_counts(heard.left_out)}.")
+    return lines
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in counts.items())

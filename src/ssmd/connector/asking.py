@@ -3,10 +3,14 @@
 import ssl
 from collections.abc import Mapping
 from datetime import date
+from typing import Final
 
+from ssmd.connector.absence import Before
+from ssmd.connector.backfill import Backfill
 from ssmd.connector.discovery import DiscoveryUniverse
 from ssmd.connector.inquiry import Statement
-from ssmd.connector.rest import RestConnection
+from ssmd.connector.rest import SHARD, RestConnection
+from ssmd.connector.settings import Tuning
 from ssmd.connector.shard import Feed
 from ssmd.connector.spool.spool import Spool
 from ssmd.connector.telemetry import Telemetry
@@ -19,6 +23,9 @@ from ssmd.runtime.clock import Clock
 from ssmd.runtime.driver import drive
 from ssmd.runtime.health import Health
 from ssmd.runtime.http import Http
+
+_LOOKED_AT: Final = 1000
+"""Most of what was spooled last that is read again, to find when something was last received."""
 
 
 def addresses(feed: FeedConfig, venue: Venue, at: date) -> Mapping[str, str]:
@@ -62,6 +69,8 @@ class Asking:
         self._clock = clock
         self._telemetry = telemetry
         self._discovered: DiscoveryUniverse | None = None
+        self._backfill: Backfill | None = None
+        self._spool = spool
         self._record = RestConnection(
             feed.name,
             feed.category,
@@ -70,6 +79,7 @@ class Asking:
             spool=spool,
             clock=clock,
             telemetry=telemetry,
+            partial=feed.venue.rest.partial,
         )
         self.http = Http(
             feed.venue.rest, clock=clock, addresses=services, recorder=self._record, tls=tls
@@ -89,6 +99,19 @@ class Asking:
             health=health,
         )
         return self._discovered
+
+    def backfill(self, tuning: Tuning) -> Backfill:
+        """What asks for what is missing; also for what the process before this one left."""
+        self._backfill = Backfill(
+            self._feed.venue.rest,
+            self.http,
+            self._record,
+            clock=self._clock,
+            telemetry=self._telemetry,
+            tuning=tuning,
+            before=before(self._spool),
+        )
+        return self._backfill
 
     async def testify(self, witness: Witness) -> Statement:
         """Ask a witness.
@@ -111,6 +134,8 @@ class Asking:
         """Make visible how things are; to be called every second."""
         if self._discovered is not None:
             self._discovered.report(self._record.trouble)
+        if self._backfill is not None:
+            self._backfill.report()
 
     def finish(self) -> None:
         """Whoever asked has ended: the record is closed."""
@@ -119,3 +144,23 @@ class Asking:
     async def close(self) -> None:
         """Let go of all sockets."""
         await self.http.close()
+
+
+def before(spool: Spool) -> Before | None:
+    """What the spool knows of the process that wrote it before; None when it does not.
+
+    Only its last frames are looked at: a shard that was silent longer than the others when the
+    process ended is left to `ssmd backfill`.
+    """
+    shards = frozenset(
+        connection
+        for shard, connection in spool.lives.latest.items()
+        if not shard.endswith(f"-{SHARD}")
+    )
+    for position in range(spool.written, max(-1, spool.written - _LOOKED_AT), -1):
+        envelope = spool.find(position)
+        if envelope is None or envelope.ts_recv is None or envelope.ordinal is None:
+            continue
+        if envelope.connection in shards:
+            return Before(heard_until=envelope.ts_recv, connections=shards)
+    return None

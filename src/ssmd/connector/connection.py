@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
+from ssmd.connector.onlooker import Nobody, Onlooker
 from ssmd.connector.socket import NORMAL, End, Socket
 from ssmd.connector.spool.lives import Life
 from ssmd.connector.spool.spool import Spool
@@ -69,6 +70,7 @@ class Connection:
         clock: Clock,
         telemetry: ShardTelemetry,
         on_leaving: Callable[[], None],
+        onlooker: Onlooker | None = None,
     ) -> None:
         self.id = life.connection
         self.session = session
@@ -78,6 +80,7 @@ class Connection:
         self._clock = clock
         self._telemetry = telemetry
         self._on_leaving = on_leaving
+        self._onlooker = onlooker or Nobody()
         self._socket: Socket | None = None
         self.counts: dict[tuple[str, str], int] = {}
         self.data = 0
@@ -85,7 +88,8 @@ class Connection:
         self._over = False
         self.opened_mono = self.last_receive = clock.mono()
         self._asleep_s = clock.asleep()
-        self._awake_at = clock.wall()
+        self._awake_at = self._last_ts = clock.wall()
+        self._slept_at: int | None = None
         self.leaving: str | None = None
         self.wanted: frozenset[Subscription] = frozenset()
         self.refused: set[Subscription] = set()
@@ -104,7 +108,7 @@ class Connection:
 
     def received(self, frame: Frame) -> None:
         """A frame is received now: it has its number, and is kept whatever the session thinks."""
-        self.last_receive = frame.mono
+        self.last_receive, self._last_ts = frame.mono, frame.ts_recv or self._last_ts
         self.frames += 1
         ordinal = self._life.next_ordinal()
         try:
@@ -140,6 +144,7 @@ class Connection:
             self._record(Wanted(channel=item.channel, symbol=item.symbol, reason=reason))
         for item in sorted(ended, key=str):
             self._record(Unwanted(channel=item.channel, symbol=item.symbol, reason=reason))
+        self._onlooker.unwanted(self, ended)
         now = self._clock.now()
         self._apply(self._ask(lambda: self.session.want(subscriptions, now)), None)
 
@@ -151,10 +156,13 @@ class Connection:
     def judge(self, verdict: Judged) -> None:
         """Write down what came of an instrument's silence."""
         self._record(verdict)
+        self._onlooker.judged(self, verdict)
 
     def tick(self, now: Now) -> None:
         """Time passed: the session's timers."""
         self._wake()
+        if self._life.untold and self._spool.writable.is_set():
+            self.leave("records_lost")  # a successor says all of it once more
         self._apply(self._ask(lambda: self.session.tick(now)), None)
 
     def leave(self, reason: str) -> None:
@@ -190,6 +198,7 @@ class Connection:
         self._spool.finish(self._life, closed)  # first of all: without it nothing can be proved
         self._telemetry.report_counts()
         self._telemetry.ended(self.id, closed, self.frames)
+        self._onlooker.ended(self)
 
     def report(self, now: Now) -> None:
         """Make visible how the connection is."""
@@ -206,6 +215,21 @@ class Connection:
         """Age of the last pong, in seconds; None when none ever came."""
         pong = self.session.pong_mono
         return None if pong is None else round(now.mono - pong, 6)
+
+    @property
+    def previous(self) -> str | None:
+        """The shard's connection before this one, if there was one."""
+        return self._opening.previous
+
+    @property
+    def last_record(self) -> int:
+        """The number of our last record about it; -1 when there is none."""
+        return self._life.record
+
+    @property
+    def heard_until(self) -> int:
+        """When the last frame came (or the opening, or the machine fell asleep), ns."""
+        return self._last_ts if self._slept_at is None else min(self._last_ts, self._slept_at)
 
     @property
     def receiving(self) -> int:
@@ -278,7 +302,7 @@ class Connection:
 
     def _leave(self, reason: str, since: int | None) -> None:
         if self.leaving is None:
-            self.leaving = reason
+            self.leaving, self._slept_at = reason, since
             self._record(Leaving(reason=reason, since=since))
             self._on_leaving()
 
@@ -322,6 +346,7 @@ class Connection:
             for key in [key for key in self.counts if key[1] == gone]:
                 del self.counts[key]
         self._telemetry.event(event)
+        self._onlooker.noted(self, event)
 
     def _record(self, record: LedgerRecord) -> None:
         self._say(LEDGER, encode_record(record), symbols_of(record))

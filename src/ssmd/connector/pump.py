@@ -53,7 +53,8 @@ class Pump:
         """Publish until cancelled."""
         while True:
             await bus.wait_room()
-            taken = self._spool.take(min(bus.room, _BATCH))
+            # Only what is durable: bus and archive never know more than a spool that lost its tail.
+            taken = self._spool.take(min(bus.room, _BATCH), self._spool.synced)
             if not taken:
                 self._spool.more.clear()
                 await self._spool.more.wait()

@@ -11,7 +11,7 @@ from ssmd.model.subscription import Subscription
 from ssmd.runtime import backoff
 from ssmd.runtime.clock import Clock
 
-GENTLE: Final = frozenset({"unconfirmed"})
+GENTLE: Final = frozenset({"unconfirmed", "records_lost"})
 """Reasons to leave a connection that still serves: it goes only when its successor is there."""
 
 log = structlog.get_logger("ssmd.connector")

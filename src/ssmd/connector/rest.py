@@ -1,19 +1,20 @@
 """REST requests as a connection of their own: requests on record, bodies kept like frames."""
 
+import asyncio
 import platform
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 import ssmd
 from ssmd.connector.spool.lives import Life
-from ssmd.connector.spool.spool import Spool
 from ssmd.connector.telemetry import Telemetry
-from ssmd.model.envelope import CONNECTION, LEDGER, REST, SENT, Envelope
+from ssmd.model.envelope import BACKFILL, CONNECTION, LEDGER, REST, SENT, Envelope
 from ssmd.model.frame import Opcode
-from ssmd.model.records import Closed, Fetched, Opened
+from ssmd.model.records import Backfilled, Closed, Fetched, Opened
 from ssmd.model.records import encode as encode_record
+from ssmd.model.rest import Span
 from ssmd.runtime.clock import Clock
 from ssmd.runtime.http import Answer, Asked
 from ssmd.runtime.identity import new_connection_id
@@ -21,6 +22,32 @@ from ssmd.runtime.identity import new_connection_id
 _OK: Final = 200
 SHARD: Final = "rest"
 """Stands in ids where WebSocket connections have the number of their shard."""
+
+
+class Lives(Protocol):
+    """Which connections there are."""
+
+    latest: dict[str, str]
+
+    def begin(self, connection: str, feed: str, category: str | None) -> Life:
+        """A connection is made; its counters begin."""
+        ...
+
+
+class Keeper(Protocol):
+    """Keeps what is said and received: a spool, or an archive.
+
+    Attributes:
+        writable: Set while something can be kept.
+    """
+
+    writable: asyncio.Event
+
+    @property
+    def lives(self) -> Lives: ...  # noqa: D102 - see Spool
+    def write(self, envelope: Envelope) -> None: ...  # noqa: D102 - see Spool
+    def flush(self) -> None: ...  # noqa: D102 - see Spool
+    def finish(self, life: Life, closed: Closed) -> None: ...  # noqa: D102 - see Spool
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +70,15 @@ class _Open:
         self.opened_mono = mono
         self.pending = 0
         self.ends = False
+        self.pages: dict[int, _Page] = {}
+
+
+class _Page:
+    """A page of an instrument's history: whose, and the frame that holds it once it came."""
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.ordinal: int | None = None
 
 
 class RestConnection:
@@ -59,10 +95,12 @@ class RestConnection:
         venue: str,
         addresses: Mapping[str, str],
         *,
-        spool: Spool,
+        spool: Keeper,
         clock: Clock,
         telemetry: Telemetry,
         rotation: Rotation | None = None,
+        reason: str = "start",
+        partial: frozenset[str] = frozenset(),
     ) -> None:
         """Begin nothing yet.
 
@@ -75,6 +113,8 @@ class RestConnection:
             clock: The time.
             telemetry: Told of every answer.
             rotation: When another connection is begun.
+            reason: Why the first is.
+            partial: Channels that say more than their history tells.
         """
         self._feed = feed
         self._category = category
@@ -86,9 +126,10 @@ class RestConnection:
         self._rotation = rotation or Rotation()
         self._open: dict[str, _Open] = {}
         self._current: _Open | None = None
-        self._begun = False
+        self._reason = reason
+        self._partial = partial
         self.trouble = ""
-        """What was wrong with the last answer, in one phrase; empty when all was well."""
+        """What was wrong with the last answer about now, in one phrase; empty if all was well."""
 
     @property
     def id(self) -> str | None:
@@ -114,16 +155,18 @@ class RestConnection:
         if current is None:
             return  # closed meanwhile: its record ends there
         body = answer.body
+        page = current.pages.get(asked.record)
+        ordinal = None if body is None else self._keep(current.life, body, answer, page)
         fetched = Fetched(
             request=asked.record,
-            ordinal=None if body is None else self._keep(current.life, body, answer),
+            ordinal=ordinal,
             status=answer.status,
             duration_s=answer.duration_s,
             purpose=purpose,
             error=answer.error,
         )
         self._say(current.life, LEDGER, encode_record(fetched))
-        self.trouble = answer.error or ("" if answer.status == _OK else f"HTTP {answer.status}")
+        trouble = answer.error or ("" if answer.status == _OK else f"HTTP {answer.status}")
         self._telemetry.rest_answered(
             asked.connection,
             status=answer.status,
@@ -131,14 +174,62 @@ class RestConnection:
             seconds=answer.duration_s,
             error=answer.error,
         )
-        current.pending -= 1
-        if current.ends and not current.pending:
-            self._finish(current, "planned")
+        if page is None:  # of the past there is no hurry: its trouble is nobody else's
+            self.trouble = trouble
+            self._leave(current)
+
+    def brings(self, asked: Asked, symbol: str) -> None:
+        """The answer to a request will be a page of an instrument's history.
+
+        It is kept as that, and its connection stays open until it is `read`.
+        """
+        self._open[asked.connection].pages[asked.record] = _Page(symbol)
+
+    def settled(self, asked: Asked, channel: str, span: Span, cause: str) -> bool:
+        """A page settled a span: on record beside it.
+
+        Args:
+            asked: The request that brought the page.
+            channel: Whose facts it holds.
+            span: What it is whole for.
+            cause: What made us ask, as in `Backfilled`.
+
+        Returns:
+            Whether it is on record; not so when the connection was closed meanwhile.
+        """
+        current = self._open.get(asked.connection)
+        page = None if current is None else current.pages.get(asked.record)
+        if current is None or page is None:
+            return False
+        said = Backfilled(
+            channel=channel,
+            symbol=page.symbol,
+            since=span.since,
+            until=span.until,
+            facts=span.facts,
+            ordinal=None if span.gone else page.ordinal,
+            cause=cause,
+            whole=channel not in self._partial,
+        )
+        self._say(current.life, LEDGER, encode_record(said), (page.symbol,))
+        return True
+
+    def read(self, asked: Asked) -> None:
+        """Nothing more is said of a page."""
+        current = self._open.get(asked.connection)
+        if current is not None and current.pages.pop(asked.record, None) is not None:
+            self._leave(current)
 
     def close(self, reason: str = "shutdown") -> None:
         """Write the closing record; nothing happens when nothing was ever asked."""
         for each in list(self._open.values()):
             self._finish(each, reason)
+
+    def _leave(self, current: _Open) -> None:
+        """A request needs its connection no longer."""
+        current.pending -= 1
+        if current.ends and not current.pending:
+            self._finish(current, "planned")
 
     def _usable(self) -> _Open:
         """The connection for another request."""
@@ -149,7 +240,7 @@ class RestConnection:
             if not current.pending:
                 self._finish(current, "planned")
         if self._current is None:
-            self._current = self._begin("planned" if self._begun else "start")
+            self._current = self._begin(self._reason)
         return self._current
 
     def _is_full(self, current: _Open) -> bool:
@@ -173,7 +264,7 @@ class RestConnection:
         )
         life = self._spool.lives.begin(connection, self._feed, self._category)
         current = self._open[connection] = _Open(life, self._clock.mono())
-        self._begun = True
+        self._reason = "planned"
         self._say(life, CONNECTION, encode_record(opened))
         self._telemetry.rest_opened(connection, reason)
         return current
@@ -192,14 +283,17 @@ class RestConnection:
         )
         self._spool.finish(life, closed)
 
-    def _keep(self, life: Life, body: bytes, answer: Answer) -> int:
+    def _keep(self, life: Life, body: bytes, answer: Answer, page: _Page | None) -> int:
         """Write a body like a frame; gives its ordinal."""
         ordinal = life.next_ordinal()
+        told = page is not None and answer.status == _OK
+        if page is not None:
+            page.ordinal = ordinal
         envelope = Envelope(
             feed=life.feed,
             category=life.category,
-            type=REST,
-            symbols=(),
+            type=BACKFILL if told else REST,
+            symbols=(page.symbol,) if page is not None and told else (),
             connection=life.connection,
             ordinal=ordinal,
             record=None,
@@ -214,8 +308,8 @@ class RestConnection:
         self._spool.write(envelope)
         return ordinal
 
-    def _say(self, life: Life, kind: str, payload: bytes) -> None:
-        self._spool.write(life.say(kind, payload, self._clock.wall()))
+    def _say(self, life: Life, kind: str, payload: bytes, symbols: tuple[str, ...] = ()) -> None:
+        self._spool.write(life.say(kind, payload, self._clock.wall(), symbols))
 
 
 def _opcode(body: bytes) -> Opcode:

@@ -16,10 +16,12 @@ from ssmd.connector.blocked import LoopWatch, tell
 from ssmd.connector.gate import Gate
 from ssmd.connector.graves import close_dead
 from ssmd.connector.liveness import Liveness
+from ssmd.connector.onlooker import Onlooker
 from ssmd.connector.pump import Pump
 from ssmd.connector.settings import Tuning, spool_limits, tuning
 from ssmd.connector.shard import Feed, Shard
 from ssmd.connector.socket import tls_context
+from ssmd.connector.spool.device import SYSTEM, Device
 from ssmd.connector.spool.lock import Lock
 from ssmd.connector.spool.spool import Spool
 from ssmd.connector.supervisor import Supervisor
@@ -56,6 +58,7 @@ async def run(
     universe: UniverseSource | None = None,
     details: Mapping[str, object] | None = None,
     clock: Clock | None = None,
+    device: Device = SYSTEM,
 ) -> int:
     """Record a feed until asked to stop.
 
@@ -71,6 +74,7 @@ async def run(
         universe: What is wanted; None takes the feed's own.
         details: More for the run file.
         clock: The time; the machine's own when None.
+        device: The disk under the spool.
 
     Returns:
         The exit code: 0 after a clean end.
@@ -90,6 +94,7 @@ async def run(
         ca_file=ca_file,
         universe=universe,
         clock=times,
+        device=device,
     )
     shown = {
         "feed": feed.name,
@@ -127,6 +132,7 @@ class Connector:
         clock: Clock,
         ca_file: str | None = None,
         universe: UniverseSource | None = None,
+        device: Device = SYSTEM,
     ) -> None:
         venue = load(feed.venue)
         at = today(clock)
@@ -159,6 +165,7 @@ class Connector:
         self._tls = tls_context(ca_file) if self._feed.endpoint.startswith("wss:") else None
         self._rest_tls = self._tls or (tls_context(ca_file) if encrypted else None)
         self._directory = directory
+        self._device = device
         self._spool_limits = spool_limits(environment.spool)
         self._lock = Lock.claim(directory)  # whoever comes second is told before it disturbs
         self._stream_fits = asyncio.Event()
@@ -179,7 +186,12 @@ class Connector:
 
     def _open_spool(self) -> Spool:
         return Spool(
-            self._directory, self._spool_limits, self._clock, self._telemetry, lock=self._lock
+            self._directory,
+            self._spool_limits,
+            self._clock,
+            self._telemetry,
+            device=self._device,
+            lock=self._lock,
         )
 
     async def _record(self, spool: Spool, stop: Stop) -> None:
@@ -192,7 +204,6 @@ class Connector:
         )
         pump = Pump(spool, self._telemetry, aside=self._directory / "refused")
         publisher = self._publisher(spool, pump)
-        supervisor = self._supervisor(spool)
         asking = Asking(
             self._feed,
             self._rest,
@@ -201,6 +212,8 @@ class Connector:
             telemetry=self._telemetry,
             tls=self._rest_tls,
         )
+        backfill = asking.backfill(self._tuning) if self._tuning.backfill else None
+        supervisor = self._supervisor(spool, backfill.absences if backfill else None)
         universe = self._universe
         if self._discovery is not None:
             universe = asking.discover(self._discovery, self._channels, self.health)
@@ -208,14 +221,16 @@ class Connector:
             async with Tasks(stop, self._clock) as tasks:
                 tasks.start("fsync", spool.run)
                 tasks.start("inspect", lambda: self._inspect(spool, supervisor, publisher, asking))
-                tasks.start("bus", lambda: self._tend_bus(spool))
+                tasks.start("bus", lambda: self._tend_bus(spool, publisher))
                 tasks.start("pump", lambda: self._run_pump(pump, publisher))
                 tasks.start("universe", lambda: supervisor.follow(universe))
                 tasks.start("watchdog", supervisor.watchdog)
                 tasks.start("reconcile", supervisor.reconcile)
                 tasks.start("liveness", lambda: self._watch_rhythm(supervisor, asking))
+                if backfill is not None:
+                    tasks.start("backfill", backfill.run)
                 await stop.wait()
-                for name in ("watchdog", "reconcile", "liveness", "universe"):
+                for name in ("backfill", "watchdog", "reconcile", "liveness", "universe"):
                     await tasks.end(name)
                 await supervisor.close()
                 asking.finish()
@@ -225,7 +240,7 @@ class Connector:
             await publisher.close()
             spool.close()
 
-    def _supervisor(self, spool: Spool) -> Supervisor:
+    def _supervisor(self, spool: Spool, onlooker: Onlooker | None) -> Supervisor:
         gate = Gate(
             self._clock,
             interval_s=max(self._tuning.stagger_s, self._feed.limits.connect_interval_s),
@@ -243,9 +258,11 @@ class Connector:
                 tuning=self._tuning,
                 telemetry=self._telemetry.shard(index),
                 tls=self._tls,
+                onlooker=onlooker,
+                shards=lambda: supervisor.size,
             )
 
-        return Supervisor(
+        supervisor = Supervisor(
             self._feed.name,
             self._feed.limits,
             shard,
@@ -253,6 +270,7 @@ class Connector:
             tuning=self._tuning,
             telemetry=self._telemetry,
         )
+        return supervisor
 
     async def _watch_rhythm(self, supervisor: Supervisor, asking: Asking) -> None:
         """Find instruments that stand still while their peers move."""
@@ -289,18 +307,18 @@ class Connector:
         publisher.start()
         await pump.run(publisher)
 
-    async def _tend_bus(self, spool: Spool) -> None:
+    async def _tend_bus(self, spool: Spool, publisher: Publisher) -> None:
         """Make the stream, judge it, bury the dead, then follow the archive's floor."""
         while True:
             try:
                 async with await Streams.connect(self._bus, self._clock) as streams:
-                    await self._with_bus(spool, streams)
+                    await self._with_bus(spool, publisher, streams)
             except Unavailable as error:
                 self.health.set("bus", ok=False, reason=error.message)
                 self._telemetry.waiting_for_bus(error.message)
                 await self._clock.sleep(_RETRY_S)
 
-    async def _with_bus(self, spool: Spool, streams: Streams) -> None:
+    async def _with_bus(self, spool: Spool, publisher: Publisher, streams: Streams) -> None:
         transport = self._transport
         await streams.ensure(
             self.stream,
@@ -314,7 +332,10 @@ class Connector:
         self._stream_fits.set()
         checked = self._clock.mono()
         while True:
-            spool.archived(await streams.archived_floor(self.stream))
+            floor = await streams.archived_floor(self.stream, since=publisher.memory.since)
+            # Asked after the floor: both then speak of the same life of the stream.
+            if await publisher.confirm():
+                spool.archived(floor)
             if self._clock.mono() - checked > _COVERAGE_S:
                 checked = self._clock.mono()
                 await streams.check_coverage(

@@ -32,6 +32,10 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         witness_s: First pause between two statements of a witness.
         keepalive_idle_s: TCP keepalive begins after this idle time.
         keepalive_interval_s: Pause between TCP keepalives.
+        backfill: Whether what is missing is asked for over REST.
+        backfill_delay_s: So long after it is over.
+        backfill_span_s: Longest time of one instrument that is asked for at once.
+        backfill_requests: Most requests for it.
     """
 
     tick_s: float = 0.1
@@ -56,6 +60,10 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     witness_s: float = 20.0
     keepalive_idle_s: int = 30
     keepalive_interval_s: int = 10
+    backfill: bool = True
+    backfill_delay_s: float = 5.0
+    backfill_span_s: float = 21_600.0
+    backfill_requests: int = 100
 
 
 def tuning(settings: ConnectorSettings) -> Tuning:
@@ -77,6 +85,10 @@ def tuning(settings: ConnectorSettings) -> Tuning:
         witness_s=settings.witness_interval_s,
         keepalive_idle_s=settings.keepalive_idle_s,
         keepalive_interval_s=settings.keepalive_interval_s,
+        backfill=settings.backfill == "auto",
+        backfill_delay_s=settings.backfill_delay_s,
+        backfill_span_s=settings.backfill_span_s,
+        backfill_requests=settings.backfill_requests,
     )
 
 

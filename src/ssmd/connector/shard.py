@@ -5,7 +5,7 @@ import contextlib
 import platform
 import random
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
@@ -15,6 +15,7 @@ from ssmd.connector.connection import Connection
 from ssmd.connector.errors import ConnectFailed
 from ssmd.connector.gate import Gate
 from ssmd.connector.live import Live
+from ssmd.connector.onlooker import Onlooker
 from ssmd.connector.replacing import GENTLE, Replacing, missing, serves
 from ssmd.connector.settings import Tuning
 from ssmd.connector.socket import Socket, connect
@@ -78,6 +79,8 @@ class Shard:
         tuning: Tuning,
         telemetry: ShardTelemetry,
         tls: ssl.SSLContext | None = None,
+        onlooker: Onlooker | None = None,
+        shards: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.index = index
         self.wanted: frozenset[Subscription] = frozenset()
@@ -90,6 +93,8 @@ class Shard:
         self._tuning = tuning
         self._telemetry = telemetry
         self._tls = tls
+        self._onlooker = onlooker
+        self._shards = shards
         self._news = asyncio.Event()
         self._replacing = Replacing(clock, tuning)
         self._down_since = clock.mono()
@@ -297,6 +302,7 @@ class Shard:
             reason=reason,
             version=ssmd.__version__,
             host=platform.node(),
+            shards=self._shards(),
         )
         connection = Connection(
             self._spool.lives.begin(connection_id, feed.name, feed.category),
@@ -306,6 +312,7 @@ class Shard:
             clock=self._clock,
             telemetry=self._telemetry,
             on_leaving=self._news.set,
+            onlooker=self._onlooker,
         )
         connection.opened(socket)
         connection.want(self.wanted, reason)

@@ -7,6 +7,7 @@ import structlog
 
 from ssmd.model.event import Event, Gap, Unsubscribed
 from ssmd.model.filters import Selection
+from ssmd.model.missing import Missing
 from ssmd.model.records import Closed, Judged, LossReason
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.runtime import metrics
@@ -202,6 +203,29 @@ class Telemetry:
         metrics.REST_BYTES.labels(*self._labels).inc(size)
         if result != "2xx":
             log.warning("connector.rest_failed", connection=connection, status=status, error=error)
+
+    # --- what is asked of the past
+
+    def backfill_pending(self, spans: int) -> None:
+        """So many spans wait to be asked for."""
+        metrics.BACKFILL_PENDING.labels(*self._labels).set(spans)
+
+    def backfilled(self, missing: Missing, pages: int, facts: int, gone: int) -> None:
+        """A span was asked for; of `gone` pages of it the venue keeps nothing any more."""
+        metrics.BACKFILL_PAGES.labels(*self._labels).inc(pages)
+        metrics.BACKFILL_FACTS.labels(*self._labels).inc(facts)
+        told = {**msgspec.structs.asdict(missing), "pages": pages, "facts": facts, "gone": gone}
+        log.info("connector.backfilled", feed=self.feed, **told)
+
+    def backfill_given_up(self, reason: str, missing: Missing, error: str = "") -> None:
+        """A span is not asked for any more: it is left to `ssmd backfill`."""
+        metrics.BACKFILL_GIVEN_UP.labels(*self._labels, reason).inc()
+        told = {**msgspec.structs.asdict(missing), "reason": reason, "error": error}
+        log.warning("connector.backfill_given_up", feed=self.feed, **told)
+
+    def backfill_left(self, spans: int) -> None:
+        """The service ends before these were asked for: they are left to `ssmd backfill`."""
+        log.warning("connector.backfill_left", feed=self.feed, spans=spans)
 
     # --- liveness
 

@@ -1,6 +1,6 @@
 """How a connector records: its timers and bounds, and those of its spool."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -41,6 +41,13 @@ class ConnectorSettings(Section, frozen=True, kw_only=True):
             than the venue's REST caches.
         reconcile_interval_s: Pause between two looks at what is wanted and was never answered,
             in seconds.
+        backfill: Whether what an outage or a gap made us miss is asked for over REST, where the
+            venue keeps a history; with `off` it is left to `ssmd backfill`.
+        backfill_delay_s: It is asked for this long after it is over, in seconds: a venue's history
+            lags behind its stream.
+        backfill_span_s: Longest time of one instrument that is asked for at once, in seconds; the
+            older part of a longer one is left to `ssmd backfill`.
+        backfill_requests: Most requests for it.
     """
 
     silence_s: Annotated[float, Meta(ge=0.5, le=3600)] | None = None
@@ -61,6 +68,10 @@ class ConnectorSettings(Section, frozen=True, kw_only=True):
     frozen_messages: Annotated[int, Meta(ge=5, le=1_000_000)] = 100
     witness_interval_s: Annotated[float, Meta(ge=0.2, le=3600)] = 20.0
     reconcile_interval_s: Annotated[float, Meta(ge=0.5, le=3600)] = 60.0
+    backfill: Literal["auto", "off"] = "auto"
+    backfill_delay_s: Annotated[float, Meta(ge=0, le=3600)] = 5.0
+    backfill_span_s: Annotated[float, Meta(ge=1, le=604_800)] = 21_600.0
+    backfill_requests: Annotated[int, Meta(ge=1, le=100_000)] = 100
 
     def __post_init__(self) -> None:
         if self.silence_s is not None and self.watchdog_s <= self.silence_s:

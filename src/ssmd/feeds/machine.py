@@ -45,6 +45,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
         environment: The environment's name; first token of subjects.
         feeds: What to record.
         nats_url: A bus to use; None starts one.
+        replicas: Copies the bus keeps of a stream; more than one needs a cluster at `nats_url`.
         connector: The connectors' timers and bounds.
         spool: The bounds of each spool.
         archive: The archive's settings.
@@ -55,6 +56,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
     environment: Name = "local"
     feeds: Annotated[tuple[FeedChoice, ...], Meta(min_length=1)]
     nats_url: Text | None = None
+    replicas: Annotated[int, Meta(ge=1, le=5)] = 1
     connector: ConnectorSettings = ConnectorSettings()
     spool: SpoolSettings = SpoolSettings()
     archive: ArchiveSettings = ArchiveSettings()
@@ -75,7 +77,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
         """
         return EnvironmentConfig(
             name=self.environment,
-            transport=Transport(url=url or self.nats_url),
+            transport=Transport(url=url or self.nats_url, replicas=self.replicas),
             connector=self.connector,
             spool=self.spool,
             keys=self.keys,

@@ -188,6 +188,7 @@ class Backfilled(msgspec.Struct, frozen=True, kw_only=True, tag="backfilled", ta
         ordinal: The frame of type `_backfill` that holds the page's body; None when the venue
             keeps nothing that old, so that the span stays lost.
         cause: What made us ask: `{kind} {connection} r{record}` of the ledger's entry, or `asked`.
+        whole: Whether the channel says nothing else than such facts: only then is nothing missing.
     """
 
     channel: str
@@ -197,6 +198,7 @@ class Backfilled(msgspec.Struct, frozen=True, kw_only=True, tag="backfilled", ta
     facts: int
     ordinal: int | None
     cause: str
+    whole: bool = True
 
 
 class Leaving(msgspec.Struct, frozen=True, kw_only=True, tag="reconnect", tag_field="event"):

@@ -137,6 +137,7 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
             a nonce that no cache can know (symbol, channels, nonce); None where REST cannot tell.
         history: What happened to an instrument on a channel from a time up to another, ns
             (channel, symbol, since, until); None where the venue keeps no history of it.
+        partial: Channels that say more than their history tells: books beside trades.
     """
 
     services: Mapping[str, Service]
@@ -144,3 +145,4 @@ class Rest(msgspec.Struct, frozen=True, kw_only=True):
     catalog: Callable[[CatalogQuery], Catalog]
     witness: Callable[[str, frozenset[str], str], Witness | None]
     history: Callable[[str, str, int, int], History | None] = lambda _c, _s, _a, _b: None
+    partial: frozenset[str] = frozenset()

@@ -1,7 +1,7 @@
 """The venue's side of the talk, for simulated venues: no socket, no clock, no IO."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -74,6 +74,34 @@ class SimulatedSocket(Protocol):
 
     def close(self) -> None:
         """The socket is gone; forget its subscriptions."""
+        ...
+
+
+class BookState(msgspec.Struct, frozen=True):
+    """A book as a client must have it that read everything it was sent.
+
+    Attributes:
+        symbol: The venue's own string.
+        depth: How many levels a side the client asked for; None for all.
+        bids: Price and quantity of every level, the best first, as the venue spells them.
+        asks: The same.
+    """
+
+    symbol: str
+    depth: int | None
+    bids: tuple[tuple[str, str], ...]
+    asks: tuple[tuple[str, str], ...]
+
+
+@runtime_checkable
+class KeepsBooks(Protocol):
+    """A simulated socket that can say which books its client must have."""
+
+    def books(self) -> Sequence[BookState]:
+        """Every book the client subscribed to, as of the last message handed out.
+
+        A book that stands still on purpose is left out: what the client has of it is old.
+        """
         ...
 
 

@@ -90,6 +90,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
         rest: What it offers over REST.
         rows: Typed rows of an envelope; never raises, whatever the bytes.
         tables: Every kind of row there can be.
+        numbered: Whether its messages carry numbers or checksums, by which a session notices that
+            one is missing or wrong.
         pause: The name of the scheduled pause that a time (ns) lies in; None when it trades.
         account: What opens its door; None when it is open to all.
         simulated: Makes the venue's own side of the talk; None when nobody wrote it.
@@ -108,5 +110,6 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     rows: Callable[[Envelope], Decoded]
     tables: tuple[type[Row], ...]
     pause: Callable[[int], str | None]
+    numbered: bool = True
     account: Account | None = None
     simulated: Callable[[SimulationOptions], SimulatedMarket] | None = None

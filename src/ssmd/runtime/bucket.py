@@ -37,6 +37,15 @@ class Bucket:
         wait_s = max(0.0, self._at - mono) + max(0.0, turn - self._filled) / self._per_second
         return wait_s if wait_s > _DUST_S else 0.0
 
+    def spare_s(self, cost: float, mono: float) -> float:
+        """How long from now until tokens are there that nobody waits for, as things stand now.
+
+        For whoever lets all others go first: it takes none before this is 0.
+        """
+        self._fill(mono)
+        turn = self._taken + min(cost, self._burst)
+        return self.wait_s(turn, mono)
+
     def shut(self, seconds: float, mono: float) -> None:
         """The venue asked to be left alone: nothing is filled so long, and nobody's turn comes.
 

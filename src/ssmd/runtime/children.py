@@ -73,7 +73,8 @@ class Child:
             log: File its output is appended to; beyond 16 MiB the old one is kept as `.1`.
             env: Its whole environment; ours when None.
             cwd: Its working directory; ours when None.
-            death_signal: What the kernel sends it when we die.
+            death_signal: What the kernel sends it when we die. A process that is stopped then
+                acts on SIGKILL alone.
 
         Raises:
             ConfigError: The program cannot be started.

@@ -8,7 +8,7 @@ import msgspec
 
 from ssmd.model.errors import SsmdError
 from ssmd.model.instrument import Instrument
-from ssmd.model.rest import Catalog, Page, Request, Witness
+from ssmd.model.rest import Catalog, History, Page, Request, Span, Witness
 
 T = TypeVar("T")
 
@@ -95,6 +95,41 @@ async def drive(witness: Witness, fetch: Fetch) -> bytes:
         witness.close()
 
 
+async def relate(
+    history: History, fetch: Fetch, settled: Callable[[Span], None], max_requests: int
+) -> bool:
+    """Ask for what happened, page by page; gives whether all of it is settled.
+
+    What is settled stays so, whenever this is cancelled or fails: asked again for the rest, the
+    history goes on from there.
+
+    Args:
+        history: What asks for it.
+        fetch: What fetches.
+        settled: Told every span, in this thread, as soon as its page is read.
+        max_requests: Most requests it may take.
+
+    Raises:
+        SsmdError: A request failed.
+        ValueError: A body is not what the venue documents.
+    """
+    relating = _Relating(history)
+    asked = 0
+    try:
+        request = relating.answered(None)
+        while request is not None and asked < max_requests:
+            asked += 1
+            body = await fetch(request)
+            try:
+                request = await _step(relating.answered, body)
+            finally:  # also of the page that a cancellation came upon
+                relating.tell(settled)
+        relating.tell(settled)
+        return request is None
+    finally:
+        history.close()
+
+
 async def list_all(catalog: Catalog, fetch: Fetch, max_pages: int, max_instruments: int) -> Listing:
     """Fetch a whole listing, or fail.
 
@@ -177,6 +212,31 @@ class _Sifting:
     def _bound(self) -> None:
         if max(self.asked, self._given) > self._max_pages:
             raise TooLong("max_pages", self._max_pages)
+
+
+class _Relating:
+    """A history on its way, and what of it is settled and not told yet."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._settled: list[Span] = []
+
+    def answered(self, body: bytes | None) -> Request | None:
+        """Take what an answer settles; gives what is asked next, None when all is told."""
+        try:
+            step = next(self._history) if body is None else self._history.send(body)
+            while isinstance(step, Span):
+                self._settled.append(step)
+                step = self._history.send(b"")
+        except StopIteration:
+            return None
+        return step
+
+    def tell(self, settled: Callable[[Span], None]) -> None:
+        """Hand on what is settled, each span once."""
+        spans, self._settled = self._settled, []
+        for span in spans:
+            settled(span)
 
 
 async def _step(work: Callable[[bytes], T], body: bytes) -> T:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Final, Protocol, Self
+from typing import Final, Self
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -16,13 +16,25 @@ from yarl import URL
 
 from ssmd import __version__
 from ssmd.model.errors import SsmdError, Unavailable
-from ssmd.model.frame import Now
 from ssmd.model.rest import Request, Rest, Service
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.runtime import backoff
 from ssmd.runtime.bucket import Bucket
 from ssmd.runtime.clock import Clock, within
+from ssmd.runtime.recorder import Answer, Asked, Nobody, Recorder
 from ssmd.runtime.secrets import excerpt, masked, without_credentials
+
+__all__ = [
+    "Answer",
+    "Asked",
+    "Fetcher",
+    "Http",
+    "HttpTuning",
+    "Recorder",
+    "Refused",
+    "Unanswered",
+    "retry_after_s",
+]
 
 _SHOWN: Final = 200
 """Characters of a refusal's body that stand in the message."""
@@ -76,71 +88,6 @@ class HttpTuning(msgspec.Struct, frozen=True, kw_only=True):
     max_body_bytes: int = 64 << 20
 
 
-class Asked(msgspec.Struct, frozen=True):
-    """Where a request is on record.
-
-    Attributes:
-        connection: Id of the REST connection; empty when nobody keeps a record.
-        record: Number of the `_sent` record.
-    """
-
-    connection: str
-    record: int
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one attempt.
-
-    Attributes:
-        status: HTTP status; None when there was none.
-        body: The whole body; None when it did not come whole.
-        received: When its last byte came, or we gave up.
-        duration_s: From asking until then, in seconds.
-        error: Why there was no whole answer, in one phrase; None when there was one.
-        retry_after: What the venue says of when to come back, in its own words.
-        location: Where it sends us instead, if it does.
-        retryable: Whether another attempt could end otherwise.
-    """
-
-    status: int | None
-    body: bytes | None
-    received: Now
-    duration_s: float
-    error: str | None = None
-    retry_after: str | None = None
-    location: str | None = None
-    retryable: bool = True
-
-
-class Recorder(Protocol):
-    """Is told of every attempt, so that what was fetched is archived like any frame."""
-
-    async def ready(self) -> None:
-        """Wait until what is asked can be kept."""
-        ...
-
-    def sent(self, url: str) -> Asked:
-        """A request is about to be sent."""
-        ...
-
-    def answered(self, asked: Asked, answer: Answer, purpose: str) -> None:
-        """It was answered, or given up; called once for every `sent`."""
-        ...
-
-
-class _Nobody:
-    """Keeps no record."""
-
-    async def ready(self) -> None:
-        return
-
-    def sent(self, url: str) -> Asked:
-        return Asked("", 0)
-
-    def answered(self, asked: Asked, answer: Answer, purpose: str) -> None:
-        return
-
-
 class Http:
     """One client for all REST services of a venue; used as `async with`, or closed.
 
@@ -173,7 +120,7 @@ class Http:
         }
         self._complaint = rest.complaint
         self._clock = clock
-        self._recorder: Recorder = recorder or _Nobody()
+        self._recorder: Recorder = recorder or Nobody()
         self._tls = tls
         self._tuning = tuning or HttpTuning()
         self._chance = chance
@@ -197,7 +144,12 @@ class Http:
         return Fetcher(self, purpose)
 
     async def fetch(
-        self, request: Request, purpose: str, asked: Callable[[Asked], None] = lambda _: None
+        self,
+        request: Request,
+        purpose: str,
+        asked: Callable[[Asked], None] = lambda _: None,
+        *,
+        patient: bool = False,
     ) -> bytes:
         """The body of the answer, after as many attempts as are sensible.
 
@@ -205,6 +157,7 @@ class Http:
             request: What is asked for.
             purpose: What for, as it is recorded.
             asked: Told where every attempt is on record.
+            patient: Let everybody else go first, who asks the same service.
 
         Raises:
             Refused: Asking again would not help.
@@ -216,6 +169,8 @@ class Http:
         shown = masked(without_credentials(url))
         last = ""
         for attempt in range(self._tuning.attempts):
+            if patient:
+                await self._give_way(bucket, request.cost)
             await self._turn(bucket, request.cost)
             answer = await self._attempt(url, service.timeout_s, purpose, asked)
             last = self._trouble(answer, shown)
@@ -224,6 +179,11 @@ class Http:
             if attempt + 1 < self._tuning.attempts:
                 await self._pause(answer, attempt, bucket)
         raise Unanswered(shown, self._tuning.attempts, last)
+
+    async def _give_way(self, bucket: Bucket, cost: float) -> None:
+        """Wait until nobody else waits."""
+        while wait_s := bucket.spare_s(cost, self._clock.mono()):
+            await self._clock.sleep(wait_s)
 
     async def _turn(self, bucket: Bucket, cost: float) -> None:
         """Wait until we may ask, and what is asked can be kept."""

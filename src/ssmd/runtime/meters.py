@@ -26,6 +26,8 @@ FEED: Final = ("feed", "category")
 """Labels of what there is one of per feed."""
 STREAM: Final = ("feed", "stream")
 """Labels of what there is one of per archived stream."""
+LEDGER: Final = ("feed",)
+"""Labels of what there is one of per ledger."""
 FINE: Final = (1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 """Buckets for what takes microseconds, in seconds."""
 COARSE: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -82,6 +84,11 @@ def touch(feed: str, category: str | None, shard: int | str) -> None:
 def touch_stream(feed: str, stream: str) -> None:
     """Make every series of an archived stream exist at zero."""
     _touch(STREAM, (feed, stream))
+
+
+def touch_ledger(feed: str) -> None:
+    """Make every series of a feed's ledger exist at zero."""
+    _touch(LEDGER, (feed,))
 
 
 def _touch(labels: tuple[str, ...], values: tuple[str, ...]) -> None:

@@ -13,37 +13,16 @@ from prometheus_client import Counter, Gauge
 
 from ssmd.model.filters import NAMES
 from ssmd.model.records import LossReason
-from ssmd.runtime import meters
-from ssmd.runtime.meters import FEED, FINE, SHARD, STREAM, counter, gauge, histogram
+from ssmd.runtime import meters, words
+from ssmd.runtime.meters import FEED, FINE, LEDGER, SHARD, STREAM, counter, gauge, histogram
 
 REGISTRY: Final = meters.REGISTRY
 touch: Final = meters.touch
 touch_stream: Final = meters.touch_stream
+touch_ledger: Final = meters.touch_ledger
 observe_all: Final = meters.observe_all
 
-END_REASONS: Final = (
-    "silence",
-    "pong",
-    "venue_asked",
-    "all_refused",
-    "discontinuity",
-    "buffer_overflow",
-    "unconfirmed",
-    "watchdog",
-    "send_timeout",
-    "oversize",
-    "protocol",
-    "closed",
-    "lost",
-    "connect_failed",
-    "planned",
-    "planned_failed",
-    "unwanted",
-    "shutdown",
-    "task_died",
-    "session_failed",
-)
-"""Why a connection ends."""
+END_REASONS: Final = words.END_REASONS
 LOSS_REASONS: Final[tuple[str, ...]] = get_args(LossReason)
 """Why a received frame could not be kept: `model.records.LossReason`."""
 FILTERS: Final = NAMES
@@ -203,6 +182,23 @@ REST_BYTES: Final = counter(
     "ssmd_connector_rest_bytes_total", "Bytes of REST answers' bodies.", FEED
 )
 
+# --- what is asked of the past
+
+BACKFILL_PENDING: Final = gauge(
+    "ssmd_backfill_pending", "Spans of instruments that wait to be asked for.", FEED
+)
+BACKFILL_PAGES: Final = counter(
+    "ssmd_backfill_pages_total", "Pages of history that settled a span.", FEED
+)
+BACKFILL_FACTS: Final = counter("ssmd_backfill_facts_total", "Facts in these pages.", FEED)
+BACKFILL_GIVEN_UP: Final = counter(
+    "ssmd_backfill_failures_total",
+    "Spans given up, and left to `ssmd backfill`.",
+    FEED,
+    more="reason",
+    values=words.BACKFILL_FAILURES,
+)
+
 # --- the spool
 
 SPOOL_BYTES: Final = gauge("ssmd_spool_bytes", "Size of the spool on disk.", FEED)
@@ -344,6 +340,32 @@ LAST_MANIFEST: Final = gauge(
 )
 ARCHIVE_DISK_FREE: Final = gauge(
     "ssmd_archiver_disk_free_bytes", "Free space under the archive.", STREAM
+)
+
+# --- the ledger
+
+LEDGER_UPDATED: Final = gauge(
+    "ssmd_ledger_last_update_timestamp", "When the ledger was last stored, Unix seconds.", LEDGER
+)
+LEDGER_SECONDS: Final = histogram(
+    "ssmd_ledger_update_duration_seconds", "Duration of one update of the ledger.", LEDGER
+)
+LEDGER_ENTRIES: Final = gauge(
+    "ssmd_ledger_entries",
+    "Entries of the newest stored day, by table.",
+    LEDGER,
+    more="table",
+    values=("intent", "coverage", "gaps", "holes", "outages", "losses", "repairs", "activity"),
+)
+LEDGER_FAILURES: Final = counter(
+    "ssmd_ledger_failures_total",
+    "Files of the ledger that could not be written; they are made again from raw.",
+    LEDGER,
+    more="what",
+    values=("facts", "update"),
+)
+LEDGER_FACTS_AGAIN: Final = counter(
+    "ssmd_ledger_facts_made_again_total", "Sealed segments read again for their facts.", LEDGER
 )
 
 # --- every service

@@ -5,7 +5,7 @@ from hashlib import blake2b, sha256
 from typing import Final
 
 from ssmd.model import records
-from ssmd.model.envelope import CONNECTION, LEDGER, REST, SENT, Envelope
+from ssmd.model.envelope import BACKFILL, CONNECTION, LEDGER, REST, SENT, Envelope
 from ssmd.model.frame import Opcode
 from ssmd.model.intervals import Intervals
 
@@ -28,6 +28,7 @@ class Archived:
         opened_ts: When that was made, ns.
         closed: Its closing record.
         lost: Ordinals of frames declared lost.
+        lost_records: Numbers of records declared lost.
         digests: What stands for each whole frame, by ordinal; of REST bodies their sha256.
         split: Ordinals of frames that were archived in parts.
         duplicates: Frames and records found more than once.
@@ -43,6 +44,7 @@ class Archived:
         self.opened_ts = 0
         self.closed: records.Closed | None = None
         self.lost = Intervals()
+        self.lost_records = Intervals()
         self.digests: dict[int, bytes] = {}
         self.split: set[int] = set()
         self.duplicates = 0
@@ -91,13 +93,18 @@ class Archived:
         elif envelope.type == LEDGER:
             entry = records.decode_ledger(envelope.payload)
             if isinstance(entry, records.Lost):
-                for first, last in entry.ordinals:
-                    self.lost.add_range(first, last)
+                self._declare(entry)
             elif isinstance(entry, records.Fetched):
                 self.fetched += entry.ordinal is not None
         elif envelope.type == SENT and (host := _HOST.search(envelope.payload)):
             self.hosts.add(host[1].decode(errors="replace"))
             self.asked += 1
+
+    def _declare(self, lost: records.Lost) -> None:
+        for first, last in lost.ordinals:
+            self.lost.add_range(first, last)
+        for first, last in lost.records:
+            self.lost_records.add_range(first, last)
 
     def _add_frame(self, envelope: Envelope, ordinal: int) -> None:
         parts = self._parts.setdefault(ordinal, {}) if envelope.parts > 1 else {}
@@ -112,7 +119,7 @@ class Archived:
             payload = b"[" + b",".join(parts[part] for part in sorted(parts)) + b"]"
             del self._parts[ordinal]
             self.split.add(ordinal)
-        if envelope.type == REST:
+        if envelope.type in {REST, BACKFILL}:
             self.digests[ordinal] = sha256(payload).digest()
         else:
             self.digests[ordinal] = digest_of(envelope.opcode, payload)

@@ -130,6 +130,16 @@ class SocketRecord:
                 raise Damaged(message, remedy="Point at the directory of `--ledger`.") from error
         self.local, self.peer, self.opened = head.local, head.peer, head.opened
 
+    @property
+    def closed(self) -> int | None:
+        """When the socket ended, ns; None while it has not, or when nobody could write it down."""
+        with self.path.open("rb") as file:
+            last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+        try:
+            return msgspec.json.decode(last, type=_Line).closed
+        except msgspec.DecodeError:
+            return None
+
     def emitted(self) -> Iterator[Emitted]:
         """Every complete line, in the order of sending; a torn last line was never sent.
 

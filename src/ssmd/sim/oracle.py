@@ -22,11 +22,33 @@ from ssmd.model.intervals import Intervals
 from ssmd.model.timestamp import SECOND_NS, shard_of
 from ssmd.sim import ledger, rest_ledger
 from ssmd.sim.archived import Archived, digest_of
-from ssmd.sim.ledger import SocketRecord
+from ssmd.sim.ledger import Emitted, SocketRecord
 from ssmd.sim.rest_ledger import RestRecord
 
-_SKEW_NS: Final = SECOND_NS
+SKEW_NS: Final = SECOND_NS
 """The venue may believe a handshake complete this much after the client does."""
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """Neighbouring messages of a socket that were sent and are not archived.
+
+    Attributes:
+        socket: The socket's number.
+        connection: Which connection of the archive it is; None when none is.
+        first: Number of the first message.
+        last: Number of the last one.
+        since: When the first was sent, ns, by the venue's clock.
+        until: When the last was sent, ns.
+        received: Whether they were given ordinals: then they are declared lost, or a hole.
+    """
+
+    socket: int
+    connection: str | None
+    first: int
+    last: int
+    since: int
+    until: int
+    received: bool
 
 
 class Conservation(msgspec.Struct, kw_only=True):
@@ -46,6 +68,8 @@ class Conservation(msgspec.Struct, kw_only=True):
         answers: Of the emitted, REST answers.
         sockets: Sockets in the simulator's ledger.
         connections: Connections to this simulator in the archive.
+        served: Which connection of the archive each socket is, by number.
+        missing: Everything sent on sockets that is not archived, interval by interval.
         ok: Whether there is nothing to complain about.
         problems: What there is to complain about, one sentence each.
     """
@@ -62,25 +86,35 @@ class Conservation(msgspec.Struct, kw_only=True):
     answers: int = 0
     sockets: int = 0
     connections: int = 0
+    served: dict[int, str] = {}
+    missing: list[Missing] = []
     ok: bool = False
     problems: list[str] = []
 
 
-def compare(ledger_dir: Path, archive_root: Path) -> Conservation:
+def compare(ledger_dir: Path, archive_root: Path, skew_ns: int = SKEW_NS) -> Conservation:
     """Hold an archive against a simulator's ledger.
 
     Connections of the archive to other venues are not looked at.
+
+    Args:
+        ledger_dir: The simulator's ledger.
+        archive_root: The archive.
+        skew_ns: How far the clocks of simulator and connector may be apart, in ns.
 
     Raises:
         ConfigError: There is no archive at that place.
         Damaged: The ledger or the archive cannot be read.
     """
     archived = (line.envelope for line in reader.read(archive_root))
-    return judge(ledger.read(ledger_dir), archived, rest_ledger.read(ledger_dir))
+    return judge(ledger.read(ledger_dir), archived, rest_ledger.read(ledger_dir), skew_ns)
 
 
 def judge(
-    sockets: Sequence[SocketRecord], envelopes: Iterable[Envelope], rest: RestRecord | None = None
+    sockets: Sequence[SocketRecord],
+    envelopes: Iterable[Envelope],
+    rest: RestRecord | None = None,
+    skew_ns: int = SKEW_NS,
 ) -> Conservation:
     """Hold the contents of an archive, in any order, against sockets of a simulator.
 
@@ -88,6 +122,7 @@ def judge(
         sockets: What was said on each.
         envelopes: What the archive holds.
         rest: What was answered over REST; None when nothing was.
+        skew_ns: How far the clocks of simulator and connector may be apart, in ns.
 
     Raises:
         Damaged: A ledger cannot be read.
@@ -102,11 +137,14 @@ def judge(
     asking = [c for c in connections.values() if c.is_rest and c.hosts & answered.locals]
     result = Conservation(sockets=len(sockets), connections=len(ours) + len(asking))
     result.problems = []
-    served = _match(sockets, ours, result)
+    result.missing = []
+    served = _match(sockets, ours, skew_ns, result)
+    result.served = {number: connection.id for number, connection in served.items()}
     for connection in (*ours, *asking):
         _count(connection, connections, result)
     _judge_rest(answered, asking, result)
-    outages = _outages(ours)
+    wider = skew_ns - SKEW_NS
+    outages = [(begin - wider, end + wider) for begin, end in _outages(ours)]
     for socket in sockets:
         match = served.get(socket.number)
         if match is None:
@@ -118,12 +156,17 @@ def judge(
 
 
 def _match(
-    sockets: Sequence[SocketRecord], connections: list[Archived], result: Conservation
+    sockets: Sequence[SocketRecord],
+    connections: list[Archived],
+    skew_ns: int,
+    result: Conservation,
 ) -> dict[int, Archived]:
     """Which connection each socket was; ports are used again, so the times decide."""
     served: dict[int, Archived] = {}
     for connection in sorted(connections, key=lambda c: c.opened_ts):
         opened = connection.opened
+        if opened is None and 0 in connection.lost_records:
+            continue  # declared, and known by what it holds: see below
         if opened is None:
             result.problems.append(f"{connection.id} has no opening record.")
             continue
@@ -131,7 +174,7 @@ def _match(
             socket
             for socket in sockets
             if (socket.local, socket.peer) == (opened.peer, opened.local)
-            and socket.opened <= connection.opened_ts + _SKEW_NS
+            and socket.opened <= connection.opened_ts + skew_ns
             and socket.number not in served
         ]
         if candidates:
@@ -141,7 +184,23 @@ def _match(
             result.problems.append(
                 f"{connection.id} ({opened.local} to {opened.peer}) is no socket of the simulator."
             )
+    for connection in connections:
+        if connection.opened is None and 0 in connection.lost_records:
+            left = (socket for socket in sockets if socket.number not in served)
+            said = next((socket for socket in left if _is_all_of(socket, connection)), None)
+            if said is not None:
+                served[said.number] = connection
+            else:
+                result.problems.append(f"{connection.id} holds what no socket said.")
     return served
+
+
+def _is_all_of(socket: SocketRecord, connection: Archived) -> bool:
+    """Whether everything a connection holds stands in a socket's ledger, number by number."""
+    said = {
+        message.number: digest_of(message.opcode, message.payload) for message in socket.emitted()
+    }
+    return all(said.get(number) == digest for number, digest in connection.digests.items())
 
 
 def _count(connection: Archived, connections: dict[str, Archived], result: Conservation) -> None:
@@ -181,6 +240,8 @@ def _judge_served(socket: SocketRecord, connection: Archived, result: Conservati
             result.declared_lost += 1
         else:
             holes.add(number)
+        if digest is None:
+            _miss(socket, connection.id, message, number <= last, result)
     unsent = Intervals()
     for number in sorted(connection.digests):
         if number >= emitted:
@@ -206,6 +267,7 @@ def _judge_unserved(
     outside = 0
     for message in socket.emitted():
         result.emitted += 1
+        _miss(socket, None, message, False, result)
         if any(begin <= message.ts <= end for begin, end in outages):
             result.in_outage += 1
         else:
@@ -216,6 +278,26 @@ def _judge_unserved(
             f"Socket {socket.number} ({socket.peer}) sent {outside} messages outside every "
             "declared outage, and no connection of the archive is it."
         )
+
+
+def _miss(
+    socket: SocketRecord,
+    connection: str | None,
+    message: Emitted,
+    received: bool,
+    result: Conservation,
+) -> None:
+    """Note a message that is not archived, together with its neighbours."""
+    number, ts = message.number, message.ts
+    before = result.missing[-1] if result.missing else None
+    if before is not None and (before.socket, before.last, before.received) == (
+        socket.number,
+        number - 1,
+        received,
+    ):
+        result.missing[-1] = msgspec.structs.replace(before, last=number, until=ts)
+    else:
+        result.missing.append(Missing(socket.number, connection, number, number, ts, ts, received))
 
 
 def _judge_rest(rest: RestRecord, connections: list[Archived], result: Conservation) -> None:

@@ -26,6 +26,7 @@ from ssmd.model.frame import Opcode
 from ssmd.model.simulated import Emission, SimulatedMarket, SimulatedSocket
 from ssmd.runtime.clock import Clock
 from ssmd.sim import journal, telemetry
+from ssmd.sim.checkpoints import Checkpoints
 from ssmd.sim.faults import Drift, Duplicate, Gap, Reorder
 from ssmd.sim.ledger import SocketLedger
 from ssmd.sim.tampering import Tampering
@@ -54,7 +55,10 @@ class ServedSocket(WSListener):
         *,
         joined: Callable[["ServedSocket"], None],
         left: Callable[["ServedSocket"], None],
+        books_s: float | None = None,
     ) -> None:
+        self._books_s = books_s
+        self._books: Checkpoints | None = None
         self.number = -1
         self._clock = clock
         self._directory = directory
@@ -85,6 +89,8 @@ class ServedSocket(WSListener):
         self.number = ledger.number
         telemetry.socket_opened(self.number, peer)
         self._venue = self._market.connect()
+        if self._books_s is not None:
+            self._books = Checkpoints(self._directory, self.number, self._books_s)
         self._joined(self)
         self.emit(self._venue.open(now))
 
@@ -129,6 +135,8 @@ class ServedSocket(WSListener):
             return
         if emissions and now.mono >= self._silent_until:
             self.emit(emissions)
+        if self._books is not None and self._ledger is not None:
+            self._books.look(self._venue, self._ledger.emitted, now)
         if transport.underlying_transport.get_write_buffer_size() > self._patience_bytes:
             self.abort("slow_client")
 

@@ -36,6 +36,7 @@ async def run(
     play: Path | None = None,
     speed: float = 1.0,
     faults: Sequence[str] = (),
+    books_s: float | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
     run_dir: Path | None = None,
@@ -63,6 +64,8 @@ async def run(
         play: A capture to be played instead of a generated market.
         speed: Recorded seconds per second, when playing.
         faults: Specs of what goes wrong by itself (`ssmd.sim.faults`).
+        books_s: Pause between two checkpoints of the books in the ledger, in seconds; None writes
+            none.
         certificate: PEM file; with `key` it makes the server speak `wss://` and `https://`.
         key: PEM file.
         run_dir: Where the run file goes; None writes none.
@@ -96,7 +99,9 @@ async def run(
     }
 
     async def main(stop: Stop) -> None:
-        simulation = Simulation(market, clock=times, directory=ledger, faults=planned, tls=tls)
+        simulation = Simulation(
+            market, clock=times, directory=ledger, faults=planned, tls=tls, books_s=books_s
+        )
         details["url"] = await simulation.start(host, port, rest_port)
         details["rest"] = simulation.rest
         health.set("listening", ok=True)

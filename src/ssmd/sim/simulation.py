@@ -41,6 +41,7 @@ class Simulation:
         directory: Where the ledger goes; made when absent.
         faults: What goes wrong by itself, timed from `start`.
         tls: Serve `wss://` and `https://` with this context; None serves `ws://` and `http://`.
+        books_s: Pause between two checkpoints of the books in the ledger; None writes none.
 
     Attributes:
         rest: Base address of the REST services, once `start` returned; a service is a folder of it.
@@ -54,7 +55,9 @@ class Simulation:
         directory: Path,
         faults: Iterable[Fault] = (),
         tls: ssl.SSLContext | None = None,
+        books_s: float | None = None,
     ) -> None:
+        self._books_s = books_s
         directory.mkdir(parents=True, exist_ok=True)
         self.rest = ""
         self._market = market
@@ -156,6 +159,7 @@ class Simulation:
             self._directory,
             joined=self._join,
             left=self._leave,
+            books_s=self._books_s,
         )
 
     def _join(self, socket: ServedSocket) -> None:

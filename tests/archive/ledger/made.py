@@ -157,7 +157,16 @@ class Wire:
         told = records.GapRepaired(channel=channel, symbols=symbols, by="snapshot", ordinal=None)
         self.say(at, told)
 
-    def backfill(self, at: int, key: Key, since: int, until: int, ordinal: int | None = 0) -> None:
+    def backfill(
+        self,
+        at: int,
+        key: Key,
+        since: int,
+        until: int,
+        ordinal: int | None = 0,
+        *,
+        whole: bool = True,
+    ) -> None:
         self.say(
             at,
             records.Backfilled(
@@ -168,6 +177,7 @@ class Wire:
                 facts=1,
                 ordinal=ordinal,
                 cause="asked",
+                whole=whole,
             ),
         )
 

@@ -154,3 +154,17 @@ def test_before_the_archive_nothing_is_known_and_nobody_unnamed_is_wanted() -> N
     assert named(found[1]) == ["unknown", "not_wanted", "not_wanted"]
     with pytest.raises(IndexError):
         found[0].at(s(-61))
+
+
+@pytest.mark.parametrize(("whole", "expected"), [(True, "repaired"), (False, "lost")])
+def test_trades_do_not_make_a_book_good(whole: bool, expected: str) -> None:
+    """A channel that says more than its history tells stays lost, though part of it is here."""
+    scene = Scene()
+    wire = held(scene, BTC)
+    wire.frame(s(50), "BTC/USD")
+    wire.close(s(51), "reset")
+    again = scene.connect(s(52), BTC, previous=wire, reason="reconnect")
+    again.acknowledge(s(53), BTC)
+    again.backfill(s(100), BTC, s(0), s(60), whole=whole)
+    again.frame(s(300), "BTC/USD")
+    assert named(minutes(scene))[0] == expected

@@ -5,7 +5,15 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ssmd.archive.twins.election import SLACK_NS, Primary, Run, anchors, elect, runs
+from ssmd.archive.twins.election import (
+    SLACK_NS,
+    Primary,
+    Run,
+    anchors,
+    elect,
+    primaries,
+    runs,
+)
 from tests.archive.twins.made import A, B, C, S, covered, gap, level, trade
 
 HORIZON = 1000 * S
@@ -106,6 +114,19 @@ def test_a_gap_of_another_instrument_or_connection_ends_nothing() -> None:
     assert whole.until == HORIZON
     (cut,) = runs("X", [covered(A, 1, None)], [gap(A, 30, None, [])], states, HORIZON)
     assert cut.until == 30 * S
+
+
+def test_who_was_there_is_primary_where_nobody_can_be_read() -> None:
+    """Its rows are facts all the same: a lone connection's are not dropped, nor a late twin's."""
+    rows = [level(1, A, snapshot=True), level(1, B, snapshot=True)]
+    covers = [covered(A, 1, 300), covered(B, 1, 200)]
+    found = primaries("X", covers, [gap(A, 100, None)], anchors(rows), HORIZON)
+    told = [(p.connection, p.since // S, p.until // S, p.is_sound) for p in found]
+    before, *rest = told
+    assert before == (A, 0, 1, False)  # between its acknowledgement's slack and its first state
+    assert rest == [(B, 1, 200, True), (A, 200, 300, False)]
+    for moment in (50, 150, 199, 200, 299):
+        assert any(p.since <= moment * S < p.until for p in found), moment
 
 
 def test_a_connection_is_entered_when_its_last_kind_of_snapshot_has_come() -> None:

@@ -8,9 +8,11 @@ import msgspec
 
 from ssmd.archive.ledger.entries import Entry, Gap, Hole, Ledger, Loss, Outage
 from ssmd.archive.ledger.repairs import Repaired, Repairs
-from ssmd.model.timestamp import format_rfc3339
+from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 
 _STOPPED: Final = "shutdown"
+_ENDING_NS: Final = 30 * SECOND_NS
+"""A connector that is told to stop needs so long at most from its last frame to its last word."""
 
 Kind = Literal["gap", "hole", "outage", "loss"]
 """Whose loss it is: the venue's; ours; nobody was there; ours, and declared."""
@@ -73,17 +75,19 @@ class Absence(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-def absences(ledger: Ledger, symbol: str | None = None) -> list[Absence]:
+def absences(
+    ledger: Ledger, symbol: str | None = None, wider: Ledger | None = None
+) -> list[Absence]:
     """Everything missing in a ledger, by time.
 
-    An outage of several channels of an instrument is one entry, as long as they overlap. One that
-    begins where recording was stopped and was not begun again is none yet: see `stopped`.
+    An outage of several channels of an instrument is one entry, as long as they overlap.
 
     Args:
         ledger: Of one feed.
         symbol: Only what concerns this instrument, in the venue's own string.
+        wider: The ledger of a longer time, when what made things good may lie outside of this one.
     """
-    repairs = Repairs(ledger)
+    repairs = Repairs(wider or ledger)
     found = [*_outages(ledger, repairs)]
     for entry in ledger.entries:
         if isinstance(entry, Gap):
@@ -96,9 +100,15 @@ def absences(ledger: Ledger, symbol: str | None = None) -> list[Absence]:
 
 
 def stopped(ledger: Ledger) -> int | None:
-    """When a feed's recording was told to stop, ns, if it was not begun again; else None."""
-    at = [entry.since for entry in ledger.entries if _is_stop(entry)]
+    """When a feed's recording was told to stop, ns, if that is the last that is known of it."""
+    at = [each.since for each in absences(ledger) if is_stop(each, ledger)]
     return max(at, default=None)
+
+
+def is_stop(each: Absence, ledger: Ledger) -> bool:
+    """Whether something is missing only since recording was told to stop, at the very end."""
+    at_the_end = each.since >= ledger.until - _ENDING_NS
+    return each.until is None and each.reason == _STOPPED and at_the_end
 
 
 def concerns(each: Absence, venue: str, symbol: str) -> bool:
@@ -112,7 +122,7 @@ def _outages(ledger: Ledger, repairs: Repairs) -> Iterator[Absence]:
     """Outages of one instrument that overlap and have one cause, over its channels."""
     groups: dict[tuple[str | None, str, str], list[Outage]] = defaultdict(list)
     for entry in ledger.entries:
-        if isinstance(entry, Outage) and not _is_stop(entry):
+        if isinstance(entry, Outage):
             groups[entry.symbol, entry.connection, entry.reason].append(entry)
     for (symbol, _, _), entries in groups.items():
         for together in _overlapping(entries):
@@ -129,10 +139,6 @@ def _outages(ledger: Ledger, repairs: Repairs) -> Iterator[Absence]:
                 reason=first.reason,
                 evidence=_evidence(first, channels, None, how),
             )
-
-
-def _is_stop(entry: Entry) -> bool:
-    return isinstance(entry, Outage) and entry.until is None and entry.reason == _STOPPED
 
 
 def _overlapping(entries: list[Outage]) -> Iterator[list[Outage]]:

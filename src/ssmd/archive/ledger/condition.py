@@ -207,7 +207,7 @@ class _Found:
         for symbol in entry.symbols or (None,):
             if entry.reason == "snapshot":
                 self.snapshots.add((entry.connection, entry.channel, symbol, until))
-            elif entry.ordinal is not None:
+            elif entry.reason == "backfill" and entry.ordinal is not None:
                 spans = self.backfills.setdefault((entry.channel, symbol), [])
                 spans.append((entry.since, until))
 

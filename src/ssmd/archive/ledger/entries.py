@@ -163,8 +163,9 @@ class Loss(Entry, frozen=True, kw_only=True):
 class Repair(Entry, frozen=True, kw_only=True):
     """What is missing was made good, as far as it can be.
 
-    Its reason is `snapshot` (the state is right again; what was said meanwhile is not there) or
-    `backfill` (the venue's history of that time is in the archive, `source=rest`).
+    Its reason is `snapshot` (the state is right again; what was said meanwhile is not there),
+    `backfill` (the venue's history of that time is in the archive, `source=rest`), or `partial`
+    (it is, but the channel says more than its history tells: books beside trades).
 
     Attributes:
         channel: On which channel.

@@ -49,7 +49,14 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain(
-    ledger: Ledger, symbol: str, ts: int, condition: Condition, heard: Sequence[Heard]
+    ledger: Ledger,
+    symbol: str,
+    ts: int,
+    condition: Condition,
+    heard: Sequence[Heard],
+    *,
+    wider: Ledger | None = None,
+    unread: str = "",
 ) -> Explanation:
     """Say what happened.
 
@@ -59,9 +66,11 @@ def explain(
         ts: The moment, ns.
         condition: Of the minute it lies in.
         heard: What the archive holds of this minute.
+        wider: The ledger of a longer time, as `absences` takes it.
+        unread: Why not all of this minute could be read; empty when all was.
     """
     name = f"{ledger.venue}:{symbol}"
-    known = absences(ledger, symbol)
+    known = absences(ledger, symbol, wider)
     at = [each for each in known if _within(each.since, each.until, ts)]
     if at:
         first = min(at, key=lambda each: _ORDER.index(each.kind))
@@ -85,7 +94,9 @@ def explain(
         time=format_rfc3339(ts),
         condition=condition,
         sentence=sentence,
-        evidence=tuple(dict.fromkeys((*evidence, *map(_told, heard)))),
+        evidence=tuple(
+            dict.fromkeys((*evidence, *map(_told, heard), *([unread] if unread else ())))
+        ),
     )
 
 
@@ -147,7 +158,7 @@ def _after(ledger: Ledger, each: Absence) -> str:
 
 def _presence(ledger: Ledger, symbol: str, ts: int, heard: Sequence[Heard]) -> str:
     """Why nothing is missing, or nothing is known."""
-    intents = [e for e in ledger.entries if isinstance(e, Intent) and e.symbol == symbol]
+    intents = [e for e in _of(ledger, symbol) if isinstance(e, Intent)]
     if ts >= ledger.until:
         return f"the archive knows nothing after {_clock(ledger.until)}."
     if ts < ledger.since:
@@ -157,7 +168,10 @@ def _presence(ledger: Ledger, symbol: str, ts: int, heard: Sequence[Heard]) -> s
         return f"nobody had asked for it then{when}."
     frames = sum(each.frames for each in heard)
     covering = _coverage(ledger, symbol, ts)
-    held = " and ".join(sorted({each.connection for each in covering})) or "a connection"
+    held = " and ".join(sorted({each.connection for each in covering}))
+    if not held:
+        there = f"; {frames} frames about it are archived of that minute" if frames else ""
+        return f"no connection is known to have held it then{there}."
     if frames:
         return f"{held} held it, and {frames} frames about it were archived in that minute."
     return f"{held} held it, and the venue said nothing about it in that minute."
@@ -176,11 +190,15 @@ def _nearest(intents: Iterable[Intent], ts: int) -> str:
 def _coverage(ledger: Ledger, symbol: str, ts: int) -> list[Coverage]:
     return [
         entry
-        for entry in ledger.entries
-        if isinstance(entry, Coverage)
-        and entry.symbol == symbol
-        and _within(entry.since, entry.until, ts)
+        for entry in _of(ledger, symbol)
+        if isinstance(entry, Coverage) and _within(entry.since, entry.until, ts)
     ]
+
+
+def _of(ledger: Ledger, symbol: str) -> list[Intent | Coverage]:
+    """What was wanted and held of an instrument: by its name, else with all others."""
+    found = [e for e in ledger.entries if isinstance(e, Intent | Coverage)]
+    return [e for e in found if e.symbol == symbol] or [e for e in found if e.symbol is None]
 
 
 def _shown(each: Absence) -> Iterable[str]:

@@ -80,7 +80,7 @@ class Gaps:
                 feed=self._feed,
                 since=told.since,
                 until=told.until,
-                reason="backfill",
+                reason="backfill" if told.whole else "partial",
                 connection=at.connection,
                 record=at.record,
                 file=at.file,

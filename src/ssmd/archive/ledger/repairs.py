@@ -21,23 +21,32 @@ class Repairs:
                     self._by_symbol[symbol].append(entry)
 
     def of(self, entry: Entry, channels: tuple[str, ...], symbol: str | None) -> Repaired:
-        """What made an entry good for one instrument on some channels; on all, when none is named."""
+        """What made an entry good for one instrument.
+
+        Args:
+            entry: What is missing.
+            channels: On which channels; none stands for all, which no history makes good.
+            symbol: Which instrument.
+        """
         if entry.until is None:
             return "no"
         whole = [(entry.since, entry.until)]
-        filled: list[Span] = []
+        facts: list[Span] = []
+        some: list[Span] = []
         renewed = False
         for repair in (*self._by_symbol[symbol], *(self._by_symbol[None] if symbol else ())):
             if channels and repair.channel not in channels:
                 continue
             end = entry.until if repair.until is None else repair.until
-            if repair.reason == "backfill":
-                filled.append((repair.since, end))
-            elif isinstance(entry, Gap) and repair.connection == entry.connection:
-                renewed = renewed or entry.since <= end <= entry.until
-        filled = joined(filled)
-        if filled and not without(whole, filled):
+            if repair.reason == "snapshot":
+                mine = isinstance(entry, Gap) and repair.connection == entry.connection
+                renewed = renewed or (mine and entry.since <= end <= entry.until)
+            elif repair.ordinal is not None:
+                some.append((repair.since, end))
+                if channels and repair.reason == "backfill":
+                    facts.append((repair.since, end))
+        if facts and not without(whole, joined(facts)):
             return "backfill"
         if renewed:
             return "snapshot"
-        return "partly" if shared(whole, filled) else "no"
+        return "partly" if shared(whole, joined(some)) else "no"

@@ -55,12 +55,40 @@ class Primary(msgspec.Struct, frozen=True, order=True):
         since: From when on, ns, included.
         until: Up to when, ns, not included.
         connection: Which connection.
+        is_sound: Whether its rows can be read alone; not so while its book is broken, or before
+            its first state: then it is merely the one that was there.
     """
 
     symbol: str
     since: int
     until: int
     connection: str
+    is_sound: bool = True
+
+
+def primaries(
+    symbol: str, coverage: Sequence[Coverage], gaps: Iterable[Gap], states: Anchors, horizon: int
+) -> list[Primary]:
+    """Who is primary for an instrument whenever anybody held it, in order.
+
+    First who can be read; where nobody can, who was there.
+
+    Args:
+        symbol: The venue's own string.
+        coverage: The ledger's.
+        gaps: The ledger's.
+        states: See `anchors`.
+        horizon: Up to when all is known, ns: what has not ended ends there.
+    """
+    sound = elect(symbol, runs(symbol, coverage, gaps, states, horizon))
+    read = joined((each.since, each.until) for each in sound)
+    left = [
+        Run(since, until, connection)
+        for connection, spans in _held(symbol, coverage, horizon).items()
+        for since, until in without(spans, read)
+    ]
+    spare = [msgspec.structs.replace(each, is_sound=False) for each in elect(symbol, left)]
+    return sorted([*sound, *spare])
 
 
 def anchors(rows: Iterable[Told]) -> Anchors:
@@ -103,20 +131,15 @@ def runs(
         states: See `anchors`.
         horizon: Up to when all is known, ns: what has not ended ends there.
     """
-    spans: dict[str, list[Span]] = defaultdict(list)
-    for entry in coverage:
-        if entry.symbol == symbol:
-            until = horizon if entry.until is None else min(entry.until, horizon)
-            spans[entry.connection].append((entry.since - SLACK_NS, until))
     broken: dict[str, list[Span]] = defaultdict(list)
     for gap in gaps:
         if not gap.symbols or symbol in gap.symbols:
             until = horizon if gap.until is None else gap.until
             broken[gap.connection].append((gap.since, until))
     found = []
-    for connection, covered in spans.items():
+    for connection, covered in _held(symbol, coverage, horizon).items():
         states_here = states.get((connection, symbol), ())
-        for since, until in without(joined(covered), joined(broken[connection])):
+        for since, until in without(covered, joined(broken[connection])):
             inside = tuple(at for at in states_here if since <= at < until)
             if since < until and (inside or not states_here):
                 found.append(Run(since, until, connection, inside))
@@ -158,3 +181,13 @@ def _successor(stretches: Iterable[Run], held: Run, begun: int) -> tuple[int, Ru
         return None
     _, _, at, run = max(reaching)
     return at, run
+
+
+def _held(symbol: str, coverage: Iterable[Coverage], horizon: int) -> dict[str, list[Span]]:
+    """When each connection held an instrument, on whatever channel."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for entry in coverage:
+        if entry.symbol == symbol:
+            until = horizon if entry.until is None else min(entry.until, horizon)
+            spans[entry.connection].append((entry.since - SLACK_NS, until))
+    return {connection: joined(held) for connection, held in spans.items()}

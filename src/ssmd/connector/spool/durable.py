@@ -44,7 +44,10 @@ class Durable:
         self.wanted.set()
 
     async def sync(self, state: Callable[[], State]) -> OSError | None:
-        """Make everything written so far durable, without blocking the loop; the error if not."""
+        """Make everything written so far durable, without blocking the loop; the error if not.
+
+        Without one nothing is claimed all the same while something is in doubt: `failed` says so.
+        """
         async with self._turn:
             position, totals = state()
             files = self._shelf.begin_sync()
@@ -62,7 +65,7 @@ class Durable:
                 self.failed = None
                 self.position, self._totals = position, totals
                 self._unsynced.forget(position)
-            return self.failed
+            return None
 
     def sync_now(self) -> None:
         """The same, waiting for it: for the end.

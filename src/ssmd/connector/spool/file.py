@@ -32,6 +32,7 @@ class SpoolFile:
         size: Its length in bytes.
         unacked: How many of its records the bus has not acknowledged.
         sequence: The greatest stream sequence acknowledged for its records.
+        is_carried: Whether what it carries forward is durable: then older files may go.
     """
 
     def __init__(self, path: Path, first: int, device: Device = SYSTEM) -> None:
@@ -41,6 +42,8 @@ class SpoolFile:
         self.size = 0
         self.unacked = 0
         self.sequence = 0
+        self.is_carried = False
+        self._is_doubtful = False
         self._held = 0
         self._acked = Intervals()
         self._index: list[tuple[int, int]] = []
@@ -94,11 +97,13 @@ class SpoolFile:
         Raises:
             OSError: It cannot be taken.
         """
-        self.path = self.path.rename(self.path.with_suffix(SUFFIX))
+        place = self.path.with_suffix(SUFFIX)
+        self._device.rename(self.path, place)
+        self.path = place
 
     def trim(self, size: int) -> None:
         """Cut what was written in part."""
-        os.truncate(self.path, size)
+        self._device.truncate(self.path, size)
         self.size = size
 
     def sync(self) -> None:
@@ -107,7 +112,12 @@ class SpoolFile:
         Raises:
             OSError: The device failed; what was written since the last sync may be lost.
         """
-        self._device.sync(self._descriptor())
+        try:
+            self._device.sync(self._descriptor())
+        except OSError:
+            self._is_doubtful = True
+            raise
+        self.is_carried = self.is_carried or not self._is_doubtful
 
     def holds(self, position: int, offset: int) -> None:
         """Take note of a record: at which position, from which offset."""
@@ -137,7 +147,7 @@ class SpoolFile:
         self._index = self._index[: bisect_right(self._index, (self.last, self.size))]
         self.size = size
         with contextlib.suppress(OSError):  # left there, it is read twice by the next process
-            os.truncate(self.path, size)
+            self._device.truncate(self.path, size)
 
     def forget_acknowledgements(self) -> None:
         """The bus lost what it had: everything is to be published again."""
@@ -164,7 +174,7 @@ class SpoolFile:
     def delete(self) -> None:
         """Forget the file."""
         self.close()
-        self.path.unlink(missing_ok=True)
+        self._device.unlink(self.path)
 
     def close(self) -> None:
         """Let go of the descriptor; the file stays."""

@@ -19,6 +19,7 @@ class Life:
         record: The last record number given; -1 when none.
         kept_ordinal: The greatest ordinal in the spool or declared lost.
         kept_record: The greatest record number in the spool or declared lost.
+        untold: Whether something we said of it is lost: a reader does not know what it holds.
     """
 
     __slots__ = (
@@ -29,6 +30,7 @@ class Life:
         "kept_record",
         "ordinal",
         "record",
+        "untold",
     )
 
     def __init__(
@@ -44,6 +46,7 @@ class Life:
         self.category = category
         self.ordinal = self.kept_ordinal = ordinal
         self.record = self.kept_record = record
+        self.untold = False
 
     def next_ordinal(self) -> int:
         """Receive a frame: its number on this connection."""

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from ssmd.connector.spool.codec import HEADER
+from ssmd.connector.spool.device import SYSTEM, Device
 from ssmd.model.envelope import Envelope
 from ssmd.model.intervals import Intervals
 from ssmd.model.records import LossReason, Lost
@@ -109,14 +110,15 @@ class LossesFile:
         OSError: There is no room to reserve; the spool cannot begin.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, device: Device = SYSTEM) -> None:
+        self._device = device
         fresh = not path.exists() or path.stat().st_size != 2 * SLOT_BYTES
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if fresh:
             # Real zeros, not a sparse file: the blocks must exist when the disk is full.
             os.truncate(self._fd, 0)
-            os.pwrite(self._fd, bytes(2 * SLOT_BYTES), 0)
-            os.fsync(self._fd)
+            device.overwrite(self._fd, bytes(2 * SLOT_BYTES), 0)
+            device.sync(self._fd)
         self._generation, self.found = self._read()
 
     def write(self, losses: list[Loss]) -> None:
@@ -130,11 +132,11 @@ class LossesFile:
         if len(body) + HEADER.size > SLOT_BYTES:
             body = msgspec.msgpack.encode(_Slot(self._generation, [_hull(loss) for loss in losses]))
         record = HEADER.pack(len(body), zlib.crc32(body)) + body
-        os.pwrite(self._fd, record[:SLOT_BYTES], (self._generation % 2) * SLOT_BYTES)
+        self._device.overwrite(self._fd, record[:SLOT_BYTES], (self._generation % 2) * SLOT_BYTES)
 
     def sync(self) -> None:
         """Make the last write durable. May run in a thread."""
-        os.fdatasync(self._fd)
+        self._device.sync(self._fd)
 
     def close(self) -> None:
         """Let go of the file."""

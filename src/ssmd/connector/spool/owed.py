@@ -13,6 +13,8 @@ from ssmd.model.records import Closed, LossReason, Lost
 from ssmd.model.records import encode as encode_record
 from ssmd.runtime.clock import Clock
 
+_TOLD: Final = frozenset({CONNECTION, LEDGER})
+"""Records by which a reader knows what a connection holds; what we sent is not among them."""
 _GONE_KEPT: Final = 4096
 """Closed connections remembered, in case one of their frames is refused by the bus later."""
 
@@ -32,6 +34,7 @@ class Owed:
         self._gone: dict[str, tuple[Life, Closed]] = dict(found.ended)
         for loss in self._losses.all():  # whoever lost it is dead now
             life = self._lives.begin(loss.connection, loss.feed, loss.category)
+            found.reserve(life, loss)
             life.raise_to(
                 max((last for _, last in loss.ordinals), default=-1),
                 max((last for _, last in loss.records), default=-1),
@@ -77,6 +80,8 @@ class Owed:
                 self._losses.owe(envelope, lost)
             elif envelope.type == CONNECTION and envelope.connection in self._gone:
                 self._closing[envelope.connection] = self._gone.pop(envelope.connection)
+            elif envelope.type in _TOLD and envelope.connection in self._lives.open:
+                self._lives.open[envelope.connection].untold = True
             frames += self._losses.add(envelope, reason)
         self._write()
         return frames

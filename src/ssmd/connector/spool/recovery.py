@@ -15,6 +15,23 @@ from ssmd.model.intervals import Intervals
 from ssmd.model.records import Closed, Lost, decode_connection, decode_ledger
 
 
+class Reserved:
+    """What the reserved space knows of a connection.
+
+    Attributes:
+        ordinal: The greatest ordinal that the files prove.
+        record: The greatest record number that they prove.
+        ordinals: Frames declared in the reserved space, and not in the files.
+        records: The same of records.
+    """
+
+    def __init__(self, ordinal: int, record: int) -> None:
+        self.ordinal = ordinal
+        self.record = record
+        self.ordinals = Intervals()
+        self.records = Intervals()
+
+
 class Found:
     """What was read.
 
@@ -43,6 +60,17 @@ class Found:
         self._seen: dict[str, tuple[Intervals, Intervals]] = {}
         self._damage_began: dict[str, tuple[int, int]] | None = None
         self._damage_sequence: int | None = None
+        self._reserved: dict[str, Reserved] = {}
+
+    def reserve(self, life: Life, loss: Loss) -> None:
+        """The reserved space tells of numbers that the files do not; to be told before `life`."""
+        known = self._reserved.setdefault(life.connection, Reserved(life.ordinal, life.record))
+        known.ordinals.update(Intervals(loss.ordinals))
+        known.records.update(Intervals(loss.records))
+
+    def reserved(self, life: Life) -> "Reserved":
+        """How far the files prove a connection, and what the reserved space tells beyond."""
+        return self._reserved.get(life.connection) or Reserved(life.ordinal, life.record)
 
     def missing(self, connection: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Ordinals and records lost to damage, as far as numbers around it prove it."""
@@ -74,13 +102,19 @@ class Found:
         return self.sequence if self._damage_sequence is None else self._damage_sequence
 
     def carry(self, carry: Carry) -> None:
-        """A file begins: learn what it carries forward."""
+        """A file begins: learn what it carries forward.
+
+        The end of the file before it may be gone, though this one is there: after a power cut, for
+        the kernel writes files in any order.
+        """
+        if self.files and carry.first > self.next_position:
+            self.damage(carry.first - self.next_position, self.sequence)  # a byte each, at least
         for state in carry.lives:
             life = self.lives.begin(state.connection, state.feed, state.category)
             life.kept_ordinal = max(life.kept_ordinal, state.ordinal)
             life.kept_record = max(life.kept_record, state.record)
         self.lives.latest.update(carry.latest)
-        self.sequence = max(self.sequence, carry.sequence)
+        self.sequence = carry.sequence  # the newest: they begin anew when the bus lost something
         self.totals = carry.totals
         self.next_position = max(self.next_position, carry.first)
 
@@ -149,7 +183,7 @@ def recover(directory: Path, device: Device = SYSTEM, *, cut: bool = True) -> Fo
     """
     found = Found()
     for draft in directory.glob(f"*{DRAFT}") if cut else ():
-        draft.unlink()  # killed while rewriting: its records stand where they stood
+        device.unlink(draft)  # killed while rewriting: its records stand where they stood
     paths = sorted(directory.glob(f"*{SUFFIX}"))
     for path in paths:
         _read_file(SpoolFile(path, int(path.stem), device), found, cut=cut and path == paths[-1])

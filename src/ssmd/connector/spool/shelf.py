@@ -177,7 +177,7 @@ class Shelf:
     def begin_sync(self) -> list[SpoolFile]:
         """The files to be made durable now; none of them goes until `end_sync`."""
         self._syncing, self.unsynced = self.unsynced, set()
-        return list(self._syncing)
+        return sorted(self._syncing, key=lambda file: file.first)
 
     def sync(self, files: Sequence[SpoolFile]) -> None:
         """Make files durable, new names included. May run in a thread.
@@ -191,7 +191,7 @@ class Shelf:
         if not listed:
             descriptor = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
             try:
-                os.fsync(descriptor)
+                self._device.sync_folder(descriptor)
             finally:
                 os.close(descriptor)
 
@@ -240,7 +240,7 @@ class Shelf:
         while len(self.files) > 1:
             file = self.files[0]
             busy = file in self._syncing or file in self.unsynced
-            if file.unacked or busy or not wanted(file):
+            if file.unacked or busy or not self.files[1].is_carried or not wanted(file):
                 break
             dropped += file.count
             self._remove(file)

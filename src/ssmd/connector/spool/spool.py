@@ -45,7 +45,7 @@ class Spool:
         state: Whether envelopes are kept.
         written: The greatest position written; -1 when none.
         synced: The greatest position made durable by this process.
-        more: Set whenever something new can be taken.
+        more: Set whenever something new can be taken, or became durable.
         writable: Set while the state is `ok`.
 
     Raises:
@@ -69,7 +69,7 @@ class Spool:
         self._telemetry = telemetry
         self._lock = Lock.claim(directory) if lock is None else lock
         try:
-            self._reserve = LossesFile(directory / "losses")
+            self._reserve = LossesFile(directory / "losses", device)
             self.found: Found = recover(directory, device)
             self._shelf = Shelf(directory, self.found.files, self.found.sequence, device)
             self._shelf.sync(self.found.files)  # the process before may have died before its own
@@ -80,7 +80,7 @@ class Spool:
         found = self.found
         self.lives = found.lives
         self._file_bytes = max(1, min(limits.file_bytes, limits.max_bytes // 8))
-        self._backlog = Backlog(self._shelf.first, limits.memory_bytes)
+        self._backlog = Backlog(self._shelf, limits.memory_bytes)
         self._owed = Owed(self._reserve, found, clock)
         self.dead = dict(found.lives.open)
         """Connections of earlier processes that still need a closing record."""
@@ -142,24 +142,14 @@ class Spool:
         self.flush()
         self._settle()
 
-    def take(self, limit: int) -> list[tuple[int, Envelope]]:
-        """Up to `limit` envelopes not given out yet, with their positions, in order."""
-        taken = self._backlog.take(limit)
-        if taken or self._backlog.cursor >= self._next:
-            return taken
-        before = self._backlog.first
-        read = self._shelf.read(self._backlog.cursor, limit)
-        taken = [
-            (entry.position, entry.envelope)
-            for entry in read
-            if before is None or entry.position < before
-        ]
-        if taken:
-            self._backlog.rewind(taken[-1][0] + 1)
-        else:  # damage: nothing is left before what memory holds
-            self._backlog.rewind(self._next if before is None else before)
-            taken = self._backlog.take(limit)
-        return taken
+    def take(self, limit: int, through: int | None = None) -> list[tuple[int, Envelope]]:
+        """Envelopes not given out yet, with their positions, in order.
+
+        Args:
+            limit: Most of them.
+            through: The last position that may be given out; None gives whatever is written.
+        """
+        return self._backlog.give(limit, self.written if through is None else through)
 
     def find(self, position: int) -> Envelope | None:
         """The envelope at a position, read back; None when it is gone."""
@@ -180,6 +170,7 @@ class Spool:
 
     def republish(self) -> None:
         """The bus lost what it had: give out everything again that is still here."""
+        self._floor = 0  # of sequences that are given out anew
         self._shelf.forget_acknowledgements()
         self._backlog.rewind(self._shelf.first)
         self.more.set()
@@ -239,7 +230,10 @@ class Spool:
             if failed_before or not self._rewrite():
                 self._fail("full", str(error))
             return
+        if self._durable.failed is not None:
+            return  # good, but of files nobody doubts: `inspect` tries to write the others anew
         self._telemetry.synced(self.synced, self._clock.mono() - began)
+        self.more.set()
         with contextlib.suppress(OSError):  # then the declarations are repeated, no harm
             self._owed.durable(said)
         if failed_before and self.state != "ok":
@@ -337,9 +331,10 @@ class Spool:
         self.more.set()
 
     def _fail(self, state: Literal["full", "bound"], error: str) -> None:
+        if self.state == "ok":  # else whatever fails meanwhile would put the next attempt off
+            self._retry_at = self._clock.mono() + self._limits.retry_s
         self.state = state
         self.writable.clear()
-        self._retry_at = self._clock.mono() + self._limits.retry_s
         self._telemetry.spool_failed(state, error)
 
     def _try_again(self) -> bool:

@@ -63,6 +63,7 @@ def pause(ts: int) -> str | None:
 VENUE = Venue(
     id="polymarket",
     title="Polymarket",
+    numbered=False,
     channels=frozenset({CHANNEL}),
     types=TYPES,
     limits=Limits(

@@ -76,4 +76,5 @@ REST: Final = Rest(
     catalog=catalog,
     witness=witness,
     history=history,
+    partial=frozenset({"market"}),
 )

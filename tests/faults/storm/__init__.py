@@ -1,0 +1,1 @@
+"""Storms over the real processes, and the pieces they are made of."""
