@@ -310,7 +310,7 @@ class World:
         self.kill_connector()
         self.kill_archiver()
         mine = asyncio.current_task()
-        tasks = [task for task in asyncio.all_tasks() if task is not mine]
+        tasks = [task for task in {*self._serving, *asyncio.all_tasks()} if task is not mine]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
