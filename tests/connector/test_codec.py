@@ -41,6 +41,22 @@ def test_what_is_written_is_read_back_exactly(batch: list[Envelope]) -> None:
     assert pieces[-1] == Tail(len(data))
 
 
+@given(stale=st.lists(st.integers(0, 4), min_size=1, max_size=4), goes_on=st.booleans())
+def test_records_of_a_block_used_before_are_none_of_this_place(
+    stale: list[int], goes_on: bool
+) -> None:
+    """After a crash a file may end in old blocks: whole records, and long published."""
+    batch = [a_frame(an_id(), n, b"x" * n) for n in range(7)]
+    records = [encode(at, envelope) for at, envelope in enumerate(batch)]
+    data = b"".join(records[:5]) + b"".join(records[n] for n in stale)
+    data += b"".join(records[5:]) if goes_on else b""
+    pieces = list(walk(data, 0))
+    found = [p.position for p in pieces if isinstance(p, Entry)]
+    assert found == list(range(7 if goes_on else 5))
+    assert any(isinstance(p, Damage) for p in pieces) == goes_on
+    assert pieces[-1] == Tail(len(data) if goes_on else sum(map(len, records[:5])))
+
+
 def test_a_write_cut_short_at_any_byte_costs_only_what_was_cut() -> None:
     """A crash may end a write anywhere."""
     batch = [a_frame(an_id(), n, b"x" * n) for n in range(5)]

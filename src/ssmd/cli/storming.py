@@ -102,6 +102,7 @@ class Storm:
         self._say = say
         self._clock = clock
         self._struck: list[Struck] = []
+        self._again: list[Struck] = []
         self._problems: list[str] = []
         self._drained = 0
 
@@ -130,7 +131,7 @@ class Storm:
                 self._root,
                 scene.ledger,
                 self._feed,
-                self._struck,
+                [*self._struck, *self._again],
                 drained=self._drained,
                 problems=self._problems,
             )
@@ -182,7 +183,7 @@ class Storm:
         return stage, scene
 
     async def _storm(self, strikes: Strikes, scene: Scene) -> None:
-        """All strikes at their offsets, then what they left is healed."""
+        """All strikes at their offsets; what had no effect among the others strikes again, alone."""
         began = self._clock.mono()
         watching = asyncio.create_task(self._revive(scene))
         try:
@@ -192,15 +193,34 @@ class Storm:
             ]
             await asyncio.gather(*tasks)
             await self._clock.sleep(began + self._seconds - self._clock.mono())
+            await strikes.heal()
+            for at, first in enumerate(self._struck):
+                if not first.seen and await scene.works():
+                    await self._strike_again(strikes, at)
+            await strikes.heal()
+            if not await scene.works():
+                self._problems.append("After everything was healed nothing was archived any more.")
         finally:
+            await strikes.heal()
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            await strikes.heal()
-        if not await scene.works():
-            self._problems.append("After everything was healed nothing was archived any more.")
+
+    async def _strike_again(self, strikes: Strikes, at: int) -> None:
+        """Strike once more, while nothing else happens; the first time counts if this is seen."""
+        first = self._struck[at]
+        strike = next(each for each in self._strikes if each.fault == first.fault)
+        second = await self._perform(strikes, strike, "again, alone")
+        self._again.append(second)
+        await strikes.heal()
+        if second.seen:
+            self._struck[at] = structs.replace(first, seen=True, effect=second.effect)
 
     async def _strike(self, strikes: Strikes, strike: Strike, began: float) -> None:
         await self._clock.sleep(began + strike.at_s - self._clock.mono())
+        self._struck.append(await self._perform(strikes, strike, f"{strike.at_s:6.2f} s"))
+
+    async def _perform(self, strikes: Strikes, strike: Strike, when: str) -> Struck:
+        """One strike, and what was seen of it."""
         since = self._clock.wall()
         try:
             effect = await strikes.perform(strike)
@@ -208,15 +228,13 @@ class Storm:
             effect = Effect(seen=True, text=f"FAILED: {error}")
             self._problems.append(f"{strike.fault}: {error}")
         mark = "seen" if effect.seen else "VOID"
-        self._say(f"  {strike.at_s:6.2f} s {strike.fault}: {mark}: {effect.text}")
-        self._struck.append(
-            Struck(
-                fault=strike.fault,
-                since=since,
-                until=self._clock.wall(),
-                seen=effect.seen,
-                effect=effect.text,
-            )
+        self._say(f"  {when} {strike.fault}: {mark}: {effect.text}")
+        return Struck(
+            fault=strike.fault,
+            since=since,
+            until=self._clock.wall(),
+            seen=effect.seen,
+            effect=effect.text,
         )
 
     async def _revive(self, scene: Scene) -> None:

@@ -189,18 +189,20 @@ def walk(data: bytes | mmap, offset: int) -> Iterator[Entry | Damage | Tail]:
     """Every record from an offset on; always ends with a `Tail`.
 
     Damage is skipped to the next record whose checksum holds. Without such a record the rest is
-    the torn end of the file.
+    the torn end of the file. Positions grow: one that does not is no record of this place, but
+    what a block held that was used before.
     """
+    last = -1
     while True:
         entry = _entry_at(data, offset)
-        if entry is None:
-            entry = _next_entry(data, offset)
+        if entry is None or entry.position <= last:
+            entry = _next_entry(data, offset, last)
             if entry is None:
                 yield Tail(offset)
                 return
             yield Damage(offset, entry.start)
         yield entry
-        offset = entry.end
+        offset, last = entry.end, entry.position
 
 
 def _entry_at(data: bytes | mmap, offset: int) -> Entry | None:
@@ -226,13 +228,13 @@ def _body_span(data: bytes | mmap, offset: int) -> tuple[int, int] | None:
     return start, end
 
 
-def _next_entry(data: bytes | mmap, offset: int) -> Entry | None:
+def _next_entry(data: bytes | mmap, offset: int, last: int) -> Entry | None:
     found = _MARK.search(data, offset + 1)
     while found is not None:
         start = found.start() - HEADER.size
         if start > offset:
             entry = _entry_at(data, start)
-            if entry is not None:
+            if entry is not None and entry.position > last:
                 return entry
         found = _MARK.search(data, found.start() + 1)
     return None
