@@ -1,8 +1,10 @@
 """Reading back, narrowed by the words of the model."""
 
+import re
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from ssmd.archive import layout, listing, reader
 from ssmd.model.errors import ConfigError, Damaged
@@ -53,6 +55,18 @@ def test_a_sealed_segment_that_is_cut_raises(talks: tuple[Talk, Talk], tmp_path:
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(Damaged, match="cut off"):
         list(reader.read(tmp_path, "kraken"))
+
+
+def test_a_damaged_line_is_named(talks: tuple[Talk, Talk], tmp_path: Path) -> None:
+    """The segment and the line in it: what is to be restored, and where to look."""
+    path = min(tmp_path.glob("raw/feed=kraken/*/*.jsonl.zst"))
+    lines = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read().splitlines(True)
+    lines[2] = b"{]\n"
+    path.write_bytes(zstandard.compress(b"".join(lines)))
+    named = re.escape(f"Line 3 of {path.relative_to(tmp_path)}: Not a line of an archive")
+    with pytest.raises(Damaged, match=named) as refused:
+        list(reader.read(tmp_path, "kraken"))
+    assert "Restore" in refused.value.remedy
 
 
 def test_no_archive_is_said_so(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ def test_what_is_missing_is_asked_for_and_kept(root: Path, exchange: Exchange) -
     assert (opened.reason, opened.shard, opened.endpoint) == ("backfill", "rest", exchange.url)
     assert verify(root).ok
     before, asked = files(root), list(exchange.asked)
-    assert ask(root) == (0, {"missing": [], "feeds": [], "interrupted": False})
+    assert ask(root) == (0, {"missing": [], "feeds": [], "unknown": [], "interrupted": False})
     assert (files(root), exchange.asked) == (before, asked)
 
 
@@ -309,6 +309,33 @@ def test_a_full_disk_ends_it(
     assert verify(root).ok
 
 
+def test_a_feed_that_is_not_configured_here_is_left_out(root: Path, exchange: Exchange) -> None:
+    """It is said so, and what it lacks makes the exit code 1; the others are asked all the same."""
+    strange = Archive(root, "STRANGE", clock=SystemClock())
+    lives = Talk(ts=at(0), feed="strange"), Talk(ts=at(90), feed="strange")
+    lives[1].previous = lives[0].id
+    for envelope in held(lives[0], 0, 60):
+        strange.put(envelope)
+    strange.commit()
+    code, dry = ask(root, "--dry-run", "--to", str(at(59)))
+    assert (code, [(each["feed"], each["spans"]) for each in dry["unknown"]]) == (
+        0,
+        [("strange", 0)],
+    )
+    for envelope in held(lives[1], 90, 120):
+        strange.put(envelope)
+    strange.commit()
+    strange.seal_all()
+    strange.close()
+    code, result = ask(root)
+    (unknown,) = result["unknown"]
+    assert (code, unknown["feed"], unknown["spans"]) == (1, "strange", 2)
+    assert "no feed 'strange'" in unknown["why"]
+    assert [(filled["feed"], filled["settled"]) for filled in result["feeds"]] == [(FEED, 2)]
+    said = CliRunner().invoke(backfill, [str(root)])
+    assert (said.exit_code, "LEFT OUT: strange" in said.stdout) == (1, True)
+
+
 def test_wrong_input_is_refused_in_a_sentence(root: Path, tmp_path: Path) -> None:
     """Exit 2, and what to type instead; nobody is asked, nothing is written."""
     before = files(root)
@@ -317,6 +344,7 @@ def test_wrong_input_is_refused_in_a_sentence(root: Path, tmp_path: Path) -> Non
         ((tmp_path / "nowhere",), "does not exist"),
         ((tmp_path / "empty",), "no archive"),
         ((root, "--feed", "krakn"), "Did you mean"),
+        ((root, "--feed", "krakn"), f"Recorded are: {FEED}."),
         ((root, "--feed", "kalshi"), "no feed 'kalshi'"),
         ((root, "--instrument", "ADA/UDS"), "ADA/USD"),
         ((root, "--channel", "book"), "nothing of the past of 'book'"),
@@ -326,7 +354,8 @@ def test_wrong_input_is_refused_in_a_sentence(root: Path, tmp_path: Path) -> Non
     ]
     for arguments, words in wrong:
         answer = CliRunner().invoke(backfill, [str(each) for each in arguments])
-        said = answer.output if answer.exception is None else f"{answer.output} {answer.exception}"
+        remedy = getattr(answer.exception, "remedy", "")
+        said = f"{answer.output} {answer.exception or ''} {remedy}"
         code = getattr(answer.exception, "exit_code", answer.exit_code)
         assert (code, words in said) == (2, True), (arguments, code, said)
     whole = ssmd("backfill", root, "--feed", "krakn")

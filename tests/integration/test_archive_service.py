@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ssmd.archive import manifest, reader, verify
+from ssmd.archive.ledger.keeping import Keeping
 from ssmd.archive.ledger.rebuild import rebuild
 from ssmd.archive.service import archive
 from ssmd.archive.source import SourceArchiver
@@ -117,6 +118,25 @@ async def test_a_stream_is_archived_acknowledged_and_sealed(
     assert report.open_segments == []
     again = rebuild(tmp_path / "a", report).ledger
     assert (again.days, again.behind, again.problems) == (1, [], [])
+
+
+async def test_what_the_end_seals_is_in_the_ledger(
+    tmp_path: Path, settings: BusSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody comes after it: it must not hang on whether the keeper's task still had its turn."""
+
+    async def never(_keeping: Keeping) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Keeping, "run", never)
+    running = Running(tmp_path / "a", settings)
+    async with Sender(settings) as sender:
+        await sender.publish(Talk().life(20))
+        await sender.drained()
+    await running.archived(22)
+    assert list((tmp_path / "a").rglob("day.json")) == []
+    await running.end()
+    assert len(list((tmp_path / "a").rglob("day.json"))) == 1
 
 
 async def test_nothing_is_acknowledged_before_it_is_durable(

@@ -96,7 +96,11 @@ def read_segment(root: Path, place: Place, kind: Kind) -> Iterator[Line]:
     with file:
         frames = Frames(file)
         for number, text in enumerate(frames.lines(), 1):
-            envelope = line.decode(text, place.feed)
+            try:
+                envelope = line.decode(text, place.feed)
+            except Damaged as error:
+                message = f"Line {number} of {name}: {error.message}"
+                raise Damaged(message, remedy=error.remedy) from error
             if envelope.type != line.COMMIT:
                 yield Line(envelope, name, number)
         if kind == "sealed" and (frames.damage or frames.torn):

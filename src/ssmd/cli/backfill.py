@@ -47,17 +47,33 @@ class Wanted(msgspec.Struct, frozen=True):
     spans: list[Missing]
 
 
+class Unknown(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed of the archive that is not configured here: nobody knows whom to ask.
+
+    Attributes:
+        feed: Its name.
+        spans: How many spans it lacks.
+        why: What is wrong, and what to do about it.
+    """
+
+    feed: str
+    spans: int
+    why: str
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What a run amounted to.
 
     Attributes:
         missing: Spans that were missing, and that the venues may tell of.
         feeds: What became of them, by feed; empty when nothing was asked.
+        unknown: Feeds that are not configured here.
         interrupted: Whether it was ended before it was done.
     """
 
     missing: list[dict[str, object]]
     feeds: list[Filled]
+    unknown: list[Unknown] = []
     interrupted: bool = False
 
 
@@ -102,27 +118,64 @@ def backfill(
     """Ask the venues' REST for what DIRECTORY lacks; exit 1 if some of it cannot be had."""
     clock = SystemClock()
     output = Output(json=as_json, quiet=quiet)
-    config = None if feed is None else recorded_feed(directory, feed)
+    config = None if feed is None else _named(directory, feed)
     name = None if config is None else config.name
     wanted = []
     known = asked(directory, name, instrument, since, until)
-    feeds = [config or recorded_feed(directory, each.ledger.feed) for each in known]
-    for each, mine in zip(known, feeds, strict=True):
+    feeds: list[FeedConfig] = []
+    unknown: list[Unknown] = []
+    for each in known:
+        try:
+            mine = config or recorded_feed(directory, each.ledger.feed)
+        except ConfigError as error:
+            unknown.append(_unknown(each, error, channel, clock.wall(), unended=until is not None))
+            continue
+        feeds.append(mine)
         if _may_be_told(mine, channel, is_named=config is not None):
             spans = _lacking(each, mine, channel, clock.wall(), unended=until is not None)
             wanted.append(Wanted(mine, spans))
     if feeds and not wanted and channel is not None:
         _may_be_told(feeds[0], channel, is_named=True)
-    _show_missing(output, wanted)
+    _show_missing(output, wanted, unknown)
     told = [_told(registry.venue(each.feed), span) for each in wanted for span in each.spans]
     if dry_run:
-        output.result(Result(missing=told, feeds=[]))
+        output.result(Result(missing=told, feeds=[], unknown=unknown))
         return
     filled, interrupted = _fill_all(output, directory, wanted, clock)
     _show(output, filled, interrupted=interrupted)
-    output.result(Result(missing=told, feeds=filled, interrupted=interrupted))
-    lost = any(each.left or each.gone for each in filled)
+    output.result(Result(missing=told, feeds=filled, unknown=unknown, interrupted=interrupted))
+    lost = any(each.left or each.gone for each in filled) or any(each.spans for each in unknown)
     ctx.exit(_INTERRUPTED if interrupted else int(lost))
+
+
+def _named(directory: Path, feed: str) -> FeedConfig:
+    """The feed that was asked for by its name or file.
+
+    Raises:
+        ConfigError: Nobody knows it, or its file is not acceptable.
+    """
+    try:
+        return recorded_feed(directory, feed)
+    except ConfigError as error:
+        recorded = ", ".join(store.feeds(directory)) or "none"
+        raise ConfigError(
+            error.message, remedy=f"{error.remedy} Recorded are: {recorded}."
+        ) from error
+
+
+def _unknown(
+    each: Asked, error: ConfigError, channel: str | None, now: int, *, unended: bool
+) -> Unknown:
+    """What a feed lacks whose venue's addresses nobody knows."""
+
+    def may_be_told(_channel: str, _symbol: str) -> bool:
+        return True
+
+    spans = missing(
+        each.ledger, may_be_told, now=now, unended=unended, symbol=each.symbol, channel=channel
+    )
+    why = f"{error.message} {error.remedy}"
+    return Unknown(feed=each.ledger.feed, spans=len(spans), why=why)
 
 
 def _may_be_told(feed: FeedConfig, channel: str | None, *, is_named: bool) -> bool:
@@ -209,9 +262,11 @@ def _told(venue: Venue, span: Missing) -> dict[str, object]:
     }
 
 
-def _show_missing(output: Output, wanted: Sequence[Wanted]) -> None:
+def _show_missing(output: Output, wanted: Sequence[Wanted], unknown: Sequence[Unknown]) -> None:
     """What is missing, for a person."""
     spans = [(each.feed, span) for each in wanted for span in each.spans]
+    for each in unknown:
+        output.lines(f"LEFT OUT: {each.feed}, which lacks {each.spans} spans: {each.why}")
     if not spans:
         output.lines("Nothing is missing that a venue could tell and was not asked for.")
         return

@@ -12,7 +12,7 @@ from ssmd.archive.ledger import store
 from ssmd.archive.ledger.absences import Absence, absences
 from ssmd.archive.ledger.condition import CONDITIONS, Minutes, conditions
 from ssmd.archive.ledger.entries import Condition, Coverage, Gap, Hole, Intent, Ledger, Loss, Outage
-from ssmd.archive.ledger.facts import MINUTE_NS
+from ssmd.archive.ledger.facts import MINUTE_NS, UNREAD
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.unknown import did_you_mean
 
@@ -109,6 +109,13 @@ def asked(
         for symbol in _symbols(each.ledger)
         for name in (symbol, f"{each.ledger.venue}:{symbol}")
     }
+    unread = {
+        e.file for each in found for e in each.ledger.entries if e.reason == UNREAD and e.file
+    }
+    if unread:
+        message = f"Nothing that can be read here names {instrument!r}."
+        remedy = f"These segments cannot be read; restore them: {', '.join(sorted(unread)[:3])}."
+        raise ConfigError(message, remedy=remedy)
     message = f"No feed here ever held {instrument!r}.{did_you_mean(instrument, known_names)}"
     raise ConfigError(message, remedy="Name one as `ssmd gaps` or `ssmd data ls` show them.")
 

@@ -12,6 +12,9 @@ from ssmd.cli.options import archive_argument
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.progress import Progress
 
+_SHOWN = 3
+"""So many files are named."""
+
 
 @click.command(
     epilog=examples(
@@ -86,6 +89,17 @@ def _again(proof: Proof) -> list[str]:
     ]
     if ledger.behind:
         lines.insert(1, f"It was behind in {len(ledger.behind)} files, {ledger.behind[0]} first.")
+    if ledger.refused:
+        lines[0] = lines[0].replace(" written.", " differ or are not there.")
+        lines.append(
+            f"NOT WRITTEN: {ledger.refused}. It was only compared. To put the right ledger there, run"
+            " this where the archive can be written to, or on a copy."
+        )
+    if ledger.unread:
+        lines.append(
+            f"UNREAD: {len(ledger.unread)} segments can no longer be read, and nothing else tells what"
+            f" came then: {', '.join(ledger.unread[:_SHOWN])}. Restore them from a copy."
+        )
     if heard.excused:
         lines.append(f"A replay hears otherwise, and may: {_counts(heard.excused)}.")
     if heard.left_out:

@@ -38,21 +38,12 @@ async def close_dead(spool: Spool, scan: Scan) -> int:
     return len(dead)
 
 
-def _missing(bus: Intervals, reserved: Intervals, proved: int) -> list[tuple[int, int]]:
-    """Numbers beyond what the spool's files prove that neither bus nor reserved space knows."""
-    known = bus.copy()
-    known.update(reserved)
-    return known.missing(proved + 1, known.last)
-
-
 def _close(spool: Spool, life: Life, ordinals: Intervals, records: Intervals) -> None:
     spool_ordinals, spool_records = spool.found.missing(life.connection)
     lost_ordinals = [hole for low, high in spool_ordinals for hole in ordinals.missing(low, high)]
     lost_records = [hole for low, high in spool_records for hole in records.missing(low, high)]
-    # A torn tail may end before losses that the reserved space tells of.
-    proved = spool.found.reserved(life)
-    lost_ordinals += _missing(ordinals, proved.ordinals, proved.ordinal)
-    lost_records += _missing(records, proved.records, proved.record)
+    lost_ordinals += ordinals.missing(life.ordinal + 1, ordinals.last)
+    lost_records += records.missing(life.record + 1, records.last)
     life.raise_to(ordinals.last, records.last)
     closed_before = life.connection in spool.found.closed
     if lost_ordinals or lost_records:

@@ -1,6 +1,8 @@
 """`verify --rebuild`: what raw gives is compared with what was kept, and put in its place."""
 
+import errno
 import gzip
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -85,7 +87,9 @@ def test_a_ledger_that_is_merely_behind_is_no_problem(what: str, kept: Path) -> 
         case "facts":
             next(kept.glob("**/*.facts.parquet")).unlink()
         case _:
-            day.write_bytes(day.read_bytes().replace(b'"format":1', b'"format":0', 1))
+            day.write_bytes(
+                day.read_bytes().replace(b'"format":%d' % days.FORMAT, b'"format":0', 1)
+            )
     found = proved(kept)
     assert found.ledger.problems == []
     assert found.ledger.behind
@@ -269,3 +273,43 @@ def test_the_command_tells_a_person_and_a_program(kept: Path) -> None:
     assert "PROBLEM: ledger/feed=kraken" in harmed.output
     assert harmed.exit_code == 1
     assert store.update(kept, FEED) == store.Updated([], {})
+
+
+def _refusing(monkeypatch: pytest.MonkeyPatch, root: Path) -> None:
+    """A disk that can only be read: root may write where permissions say no."""
+    opened = os.open
+
+    def refuse(path: str | Path, flags: int, *more: int, **named: int) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and str(path).startswith(str(root)):
+            raise OSError(errno.EROFS, "Read-only file system", str(path))
+        return opened(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_where_nothing_can_be_written_it_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proof is the same, and says that it wrote nothing; readers do not mind."""
+    root = tmp_path / "a"
+    live(root, world(SEED, hours=3))
+    known = loaded(root)
+    with monkeypatch.context() as patch:
+        _refusing(patch, root)
+        proof = proved(root)
+        assert (proof.ok, proof.ledger.written) == (True, [])
+        assert "Read-only" in proof.ledger.refused
+        assert loaded(root) == known
+    name = next(name for name in stored(root) if name.endswith("intent.parquet"))
+    (root / name).write_bytes(b"rotted")
+    before = stored(root)
+    with monkeypatch.context() as patch:
+        _refusing(patch, root)
+        said = CliRunner().invoke(command, [str(root), "--rebuild"])
+        assert loaded(root) == known
+    assert said.exit_code == 1
+    assert "NOT WRITTEN: Read-only file system" in said.stdout
+    assert name in said.stdout
+    assert stored(root) == before
+    assert proved(root).ledger.refused == ""
+    assert proved(root).ok

@@ -175,6 +175,7 @@ def _gaps(ledger: Ledger, entry: Gap, repairs: Repairs) -> Iterator[Absence]:
 def _frames(ledger: Ledger, entry: Hole | Loss, repairs: Repairs) -> Absence:
     only = entry.symbols[0] if len(entry.symbols) == 1 else None
     how = _how([repairs.of(entry, (), symbol) for symbol in entry.symbols or (None,)])
+    is_empty = entry.ordinals[1] < entry.ordinals[0]
     return Absence(
         feed=ledger.feed,
         instrument=_instrument(ledger, only),
@@ -182,7 +183,7 @@ def _frames(ledger: Ledger, entry: Hole | Loss, repairs: Repairs) -> Absence:
         since=entry.since,
         until=entry.until,
         reason=entry.reason,
-        evidence=_evidence(entry, (), entry.ordinals, how),
+        evidence=_evidence(entry, (), None if is_empty else entry.ordinals, how),
         symbols=entry.symbols,
     )
 

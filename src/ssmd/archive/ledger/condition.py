@@ -24,7 +24,7 @@ from ssmd.archive.ledger.entries import (
     Outage,
     Repair,
 )
-from ssmd.archive.ledger.facts import MINUTE_NS
+from ssmd.archive.ledger.facts import MINUTE_NS, UNREAD
 from ssmd.archive.ledger.gaps import FROZEN
 from ssmd.archive.ledger.spans import Span, joined, shared, without
 
@@ -125,7 +125,7 @@ def conditions(
             channel: frame.judge(found, (channel, of), symbol)
             for channel, of in sorted(channels.items())
         }
-        whole = frame.worst(symbol, list(ranks.values()))
+        whole = frame.worst(found, list(ranks.values()))
         yield Minutes(symbol, frame.first * MINUTE_NS, whole, ranks)
 
 
@@ -145,6 +145,7 @@ class _Found:
         self.gaps: dict[Key, list[Gap]] = {}
         self.whole_gaps: dict[str, list[Gap]] = {}
         self.missing: dict[str, list[Entry]] = {}
+        self.unread: dict[str, list[Entry]] = {}
         self.backfills: dict[Key, list[Span]] = {}
         self.snapshots: set[tuple[str, str, str | None, int]] = set()
         for entry in ledger.entries:
@@ -165,6 +166,19 @@ class _Found:
         """On which channels it was wanted: by name, or with all others."""
         of = symbol if symbol in self._wanted else None
         return dict.fromkeys(self._wanted.get(of, ()), of)
+
+    def of(self, entries: dict[Key, list[Entry]], key: Key) -> list[Entry]:
+        """The intents or coverages of a subscription, and those that may have been of it."""
+        all_ = entries.get((key[0], None), ()) if key[1] is not None else ()
+        return [*entries.get(key, ()), *(each for each in all_ if each.reason == UNREAD)]
+
+    def outages_of(self, key: Key, covers: list[Entry]) -> Iterator[Entry]:
+        """The outages of a subscription, and of what may have been it."""
+        yield from self.outages.get(key, ())
+        assumed = {each.connection for each in covers if each.reason == UNREAD}
+        for outage in self.outages.get((key[0], None), ()) if key[1] is not None else ():
+            if outage.connection in assumed:
+                yield outage
 
     def gaps_of(self, key: Key, covers: list[Entry]) -> Iterator[Gap]:
         """The gaps that concern a subscription, a whole connection's included."""
@@ -192,6 +206,8 @@ class _Found:
                 self.covers.setdefault((entry.channel, entry.symbol), []).append(entry)
             case Outage():
                 self.outages.setdefault((entry.channel, entry.symbol), []).append(entry)
+            case Hole(reason=reason) if reason == UNREAD:
+                self.unread.setdefault(entry.connection, []).append(entry)
             case Hole() | Loss():
                 self.missing.setdefault(entry.connection, []).append(entry)
             case Gap():
@@ -232,10 +248,14 @@ class _Frame:
 
     def judge(self, found: _Found, key: Key, symbol: str | None) -> bytes:
         """One subscription's minutes."""
-        covers = found.covers.get(key, [])
+        covers = found.of(found.covers, key)
         full = bytearray(self._silent)
         self._speak(full, found, symbol)
         bad, repaired, doubtful, degraded = self._missing(found, key, covers)
+        unread = self._unread(found, covers)
+        filled = joined(found.backfills.get(key, []))
+        for span in unread:
+            _divide(span, filled, doubtful, repaired)
         for rank, spans in (
             (_REPAIRED, repaired),
             (_DEGRADED, degraded),
@@ -244,12 +264,14 @@ class _Frame:
         ):
             for since, until in spans:
                 self._paint(full, rank, since, until)
-        return self._masked(full, found.intents.get(key, []))
+        wanted = [self._span(each) for each in found.of(found.intents, key)]
+        return self._masked(full, wanted + unread)
 
-    def worst(self, symbol: str | None, channels: list[bytes]) -> bytes:
+    def worst(self, found: _Found, channels: list[bytes]) -> bytes:
         """The worst of all channels."""
         if not channels:
-            return self._masked(bytearray(self._silent), [])
+            unread = self._unread(found, [])
+            return self._masked(bytearray([_UNKNOWN]) * len(self._silent), unread)
         whole = channels[0]
         for other in channels[1:]:
             if other != whole:
@@ -287,7 +309,7 @@ class _Frame:
             else:
                 _divide(span, filled, degraded, repaired)
         healed = joined(healed)
-        for outage in found.outages.get(key, []):
+        for outage in found.outages_of(key, covers):
             span = self._span(outage)
             if outage.reason == "unknown":
                 _divide(span, filled, doubtful, repaired)
@@ -311,6 +333,12 @@ class _Frame:
                 if any(begin <= until and since <= end for begin, end in spans):
                     yield since, until
 
+    def _unread(self, found: _Found, covers: list[Entry]) -> list[Span]:
+        """When nobody can read any more what came, unless a connection that can be read held it."""
+        sound = [self._span(each) for each in covers if each.connection not in found.unread]
+        spans = [self._span(each) for held in found.unread.values() for each in held]
+        return without(joined(spans), joined(sound))
+
     def _span(self, entry: Entry) -> Span:
         """From when to when, as far as is known; a moment is not nothing."""
         until = self._horizon if entry.until is None else min(entry.until, self._horizon)
@@ -321,12 +349,12 @@ class _Frame:
         first, last = self._minutes(since, until)
         full[first:last] = bytes([rank]) * (last - first)
 
-    def _masked(self, full: bytearray, intents: list[Entry]) -> bytes:
+    def _masked(self, full: bytearray, wanted: list[Span]) -> bytes:
         """Not wanted is not missed; beyond what is archived nothing is known."""
         size = self._last - self.first
         judged = bytearray(size)
-        for intent in intents:
-            first, last = self._minutes(*self._span(intent))
+        for since, until in wanted:
+            first, last = self._minutes(since, until)
             judged[first:last] = full[first:last]
         low, high = (minute - self.first for minute in self._known)
         low = min(low, size)

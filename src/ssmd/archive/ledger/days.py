@@ -9,7 +9,7 @@ import msgspec
 import zstandard
 
 from ssmd.archive import durable, layout
-from ssmd.archive.ledger import parquet, telemetry
+from ssmd.archive.ledger import parquet, telemetry, unread
 from ssmd.archive.ledger.carry import Carry
 from ssmd.archive.ledger.entries import TABLES, Activity, Entry, Ledger
 from ssmd.archive.ledger.fold import fold
@@ -19,7 +19,7 @@ from ssmd.archive.ledger.segments import Source, Told
 from ssmd.archive.ledger.spans import Span
 from ssmd.model.errors import Damaged
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of a stored day: of its files, and of what is derived. Another one is made again."""
 
 
@@ -130,6 +130,10 @@ def folded(feed: str, date: str, told: Sequence[Told], carry: Carry | None) -> F
     start = layout.day_start(date)
     facts = [each.facts for each in told]
     ledger, left = fold(feed, facts, carry=carry, since=start, until=start + layout.DAY_NS)
+    holes = [hole for each in facts for hole in unread.holes(each)]
+    if holes:
+        entries = in_order([*ledger.entries, *holes])
+        ledger = msgspec.structs.replace(ledger, entries=entries)
     return Folded(ledger, Counts.summed(each.counts for each in told), left)
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from ssmd.archive.ledger.absences import Absence, absences
 from ssmd.archive.ledger.entries import Condition, Coverage, Intent, Ledger
-from ssmd.archive.ledger.facts import MINUTE_NS
+from ssmd.archive.ledger.facts import MINUTE_NS, UNREAD
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 
 
@@ -136,7 +136,10 @@ def _absence(each: Absence, ledger: Ledger) -> str:
             f" (`{each.reason}`)."
         )
     elif each.kind == "hole":
-        what = f"{_frames(each)}, received {span}: in no file, and that is our loss."
+        lost = "in no file, and that is our loss."
+        if each.reason == UNREAD:
+            lost = f"{proof.file} held them, and it is gone or cannot be read."
+        what = f"{_frames(each)}, received {span}: {lost}"
     else:
         what = f"{_frames(each)}, received {span}: could not be kept (`{each.reason}`)."
     return what + _REPAIRED[proof.repaired]

@@ -1,11 +1,16 @@
 """What one segment tells the ledger: everything in it that is not market data itself. Pure."""
 
+from typing import Final
+
 import msgspec
 
-from ssmd.archive.presence import Held
+from ssmd.archive.presence import Held, Range
 
 MINUTE_NS = 60_000_000_000
 """A minute in ns."""
+
+UNREAD: Final = "unread"
+"""Why frames are missing that were archived, and why something is taken to be wanted."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -42,6 +47,24 @@ class Mark(msgspec.Struct, frozen=True, order=True):
     ts: int
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """What a segment held of a connection, by its manifest, and nobody can read any more.
+
+    Attributes:
+        connection: Which connection.
+        since: From when on, ns.
+        until: Up to when, ns.
+        ordinals: The least and the greatest of the frames concerned; None when none is.
+        channels: What the segment held besides our own records: the connection's, or another's.
+    """
+
+    connection: str
+    since: int
+    until: int
+    ordinals: Range | None
+    channels: tuple[str, ...]
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What one segment tells the ledger.
 
@@ -56,6 +79,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         marks: In order.
         activity: Data messages by (symbol, minute): types that begin with `_` do not count, nor do
             messages without `ts_recv`; a message about several instruments counts for each.
+        unread: What of it cannot be read any more; nothing in facts that were gathered in time.
     """
 
     feed: str
@@ -66,3 +90,4 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
     marks: tuple[Mark, ...]
     activity: dict[tuple[str, int], int]
+    unread: tuple[Unread, ...] = ()

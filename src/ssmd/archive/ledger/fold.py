@@ -8,7 +8,7 @@ import msgspec
 from ssmd.archive import layout
 from ssmd.archive.ledger.carry import At, Carry, Cover, Key, Life, Unproved
 from ssmd.archive.ledger.entries import Entry, Ledger, Outage
-from ssmd.archive.ledger.facts import Facts
+from ssmd.archive.ledger.facts import UNREAD, Facts
 from ssmd.archive.ledger.gaps import Gaps
 from ssmd.archive.ledger.lines import Covers, Lines, Wants, settle
 from ssmd.archive.ledger.merge import identity, in_order, summed
@@ -92,6 +92,7 @@ class _Fold:
         self._covers = Covers(self._lines)
         self._gaps = Gaps(feed, carry.gaps)
         self._missing = Missing(feed, facts, carry.remains, carry.losses)
+        self._unread = {each.connection: each for one in facts for each in reversed(one.unread)}
         self._unproved = dict(carry.unproved)
         self._ended: dict[str, list[tuple[Key, Cover]]] = {}
         self._again: list[Entry] = []
@@ -149,7 +150,7 @@ class _Fold:
             at.ts,
         )
         self._next.setdefault(record.previous or "", []).append(life)
-        self._venue = record.venue
+        self._venue = record.venue or self._venue
         if record.reason != _PLANNED:
             for before in self._before(life):
                 if before.over is None:
@@ -168,11 +169,29 @@ class _Fold:
         if not life.burst:
             return
         life.burst = False
+        unread = self._unread.get(life.connection)
+        if unread is not None and unread.since > at.ts:
+            unread = None
+        known = False
         for before in self._before(life):
             if before.over is None:
                 return
+            if unread is not None:
+                known = self._assume(life, at, self._wants.of(before.connection)) or known
             self._drop(before, at.ts)
             before.spent = True
+        if unread is not None and not known and life.opened.record == 0:
+            self._assume(life, at, [(channel, None) for channel in unread.channels])
+
+    def _assume(self, life: Life, at: At, keys: Sequence[Key]) -> bool:
+        """What a connection wanted and held cannot be read: it is taken to be this."""
+        if life.over is not None:
+            return False
+        begun = at._replace(record=life.opened.record, file=life.opened.file)
+        for key in keys:
+            self._wants.begin(begun, key, UNREAD)
+            self._covers.begin(begun, key, UNREAD, None)
+        return bool(keys)
 
     def _before(self, life: Life) -> Iterator[Life]:
         """The connections of its shard before this one that no other successor has replaced."""

@@ -37,6 +37,10 @@ class Wants:
         """Whether a connection wants something, or answers for it."""
         return bool(self._wanted.get(connection))
 
+    def of(self, connection: str) -> list[Key]:
+        """What a connection wants, or answers for."""
+        return list(self._wanted.get(connection, ()))
+
     def begin(self, at: At, key: Key, reason: str) -> None:
         """An open connection wants it."""
         mine = self._wanted.setdefault(at.connection, {})

@@ -24,8 +24,8 @@ ACTIVITY: Final = "activity"
 NAMES: Final = (*(kind.table for kind in TABLES), ACTIVITY)
 """Every table of a day."""
 
-Type = Literal["text", "text?", "texts", "int", "int?", "time", "time?", "blob?"]
-"""What a column holds; a question mark where it may be null."""
+Type = Literal["text", "text?", "texts", "int", "int?", "number", "time", "time?", "blob?"]
+"""What a column holds; a question mark where it may be null. A `number` is a venue's own."""
 
 _ENTRY: Final[dict[str, Type]] = {
     "feed": "text",
@@ -46,8 +46,8 @@ COLUMNS: Final[Mapping[str, Mapping[str, Type]]] = {
     | {
         "channel": "text",
         "symbols": "texts",
-        "expected": "int",
-        "found": "int",
+        "expected": "number",
+        "found": "number",
         "ordinal": "int?",
     },
     "holes": _ENTRY | _MISSING,
@@ -74,6 +74,8 @@ number, `ts`, type and payload; a `mark` connection, ordinal (`number`) and `ts`
 first (`ts`) and last (`until`) receipt on its connection; an `activity` row symbol, minute (`ts`)
 and messages."""
 
+_DIGITS: Final = 38
+"""Most digits of a number that a venue counts by; a greater one is told as the greatest."""
 _BLANK: Final = b"0" * 64
 """What stands in a footer for the digest while it is computed."""
 _REMEDY: Final = "Run `ssmd verify --rebuild`: it is made again from the raw segments."
@@ -226,13 +228,29 @@ def _row(columns: Mapping[str, Type], entry: Entry) -> _Row:
     """An entry as its columns hold it."""
     first, last = getattr(entry, "ordinals", (None, None))
     ends = {"first": first, "last": last}
-    return tuple(ends[name] if name in ends else getattr(entry, name) for name in columns)
+    return tuple(
+        ends[name]
+        if name in ends
+        else _bounded(getattr(entry, name))
+        if kind == "number"
+        else getattr(entry, name)
+        for name, kind in columns.items()
+    )
+
+
+def _bounded(value: int) -> int:
+    """A number as far as a column can hold it."""
+    most = int("9" * _DIGITS)
+    return max(-most, min(most, value))
 
 
 def _entry(kind: type[_E], row: dict[str, Any]) -> _E:
     """An entry from its columns."""
     if "first" in row:
         row["ordinals"] = (row.pop("first"), row.pop("last"))
+    for name, value in row.items():
+        if COLUMNS[kind.table].get(name) == "number":
+            row[name] = int(value)
     if "symbols" in row:
         row["symbols"] = tuple(row["symbols"])
     return kind(**row)
@@ -254,6 +272,7 @@ def _types() -> dict[str, Any]:
         "text": arrow.string(),
         "texts": arrow.list_(arrow.field("element", arrow.string(), nullable=False)),
         "int": arrow.int64(),
+        "number": arrow.decimal128(_DIGITS, 0),
         "time": arrow.timestamp("ns", tz="UTC"),
         "blob": arrow.binary(),
     }

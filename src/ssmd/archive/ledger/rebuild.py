@@ -1,7 +1,9 @@
 """The ledger made again from the raw segments alone, and compared with the one that was kept."""
 
+import errno
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,7 @@ from ssmd.model.errors import Damaged
 
 KIND: Final = "ledger"
 """Kind of the problems found here."""
+_READ_ONLY: Final = {errno.EROFS, errno.EACCES, errno.EPERM}
 _SHOWN: Final = 2
 """So many rows of each side are quoted of a table that differs."""
 
@@ -36,6 +39,10 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
         behind: Files that were not there yet, or were made from fewer segments: no problem.
         written: Files that were made or replaced.
         problems: Files that are not what raw gives.
+        unread: Segments that cannot be read, and of which nothing was gathered in time: what came
+            in their time is unknown.
+        refused: Why nothing could be written; empty when it could. Then `written` tells what would
+            have been.
     """
 
     segments: int
@@ -44,6 +51,8 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
     behind: list[str]
     written: list[str]
     problems: list[Problem]
+    unread: list[str] = []
+    refused: str = ""
 
 
 class Proof(Report, frozen=True, kw_only=True):
@@ -61,7 +70,8 @@ class Proof(Report, frozen=True, kw_only=True):
 def rebuild(root: Path, report: Report, progress: Progress | None = None) -> Proof:
     """Make the ledger again from raw, compare it with the kept one, and put the right one there.
 
-    Every connection is heard again on the way. No other writes the ledger meanwhile.
+    Every connection is heard again on the way. No other writes the ledger meanwhile. On a disk that
+    cannot be written to it is only compared.
 
     Args:
         root: The archive.
@@ -94,6 +104,8 @@ class _Rebuilding:
         self._behind: list[str] = []
         self._written: list[str] = []
         self._problems: list[Problem] = []
+        self._unread: list[str] = []
+        self._refused = ""
 
     def result(self) -> Rebuilt:
         """What was found so far."""
@@ -104,11 +116,13 @@ class _Rebuilding:
             behind=self._behind,
             written=self._written,
             problems=self._problems,
+            unread=self._unread,
+            refused=self._refused,
         )
 
     def feed(self, feed: str) -> Rechecked:
         """One feed, day by day."""
-        with store.locked(self._root, feed, wait=True):
+        with self._alone(feed):
             found = segments.sources(self._root, feed)
             recheck = Recheck(self._whole(found))
             link = Link(self._root)
@@ -118,6 +132,18 @@ class _Rebuilding:
                 if sealed:
                     sound = self._day(feed, date, sealed, link, recheck, sound=sound)
         return recheck.result()
+
+    @contextmanager
+    def _alone(self, feed: str) -> Iterator[None]:
+        """Be the only one that writes; where nobody can, compare all the same."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(store.locked(self._root, feed, wait=True))
+            except OSError as error:
+                if error.errno not in _READ_ONLY:
+                    raise
+                self._refused = f"{error.strerror}: {error.filename}"
+            yield
 
     def _day(
         self,
@@ -164,7 +190,8 @@ class _Rebuilding:
                 self._behind.append(name)
             elif not told:  # a day's own file names the tables that were complained of
                 self._complain(name, difference)
-        days.write(self._root, made)
+        if not self._refused:
+            days.write(self._root, made)
 
     def _told(self, source: Source, recheck: Recheck) -> Told:
         """What a segment tells, read from its bytes, and put beside it if that is not there."""
@@ -177,6 +204,8 @@ class _Rebuilding:
         self._progress(min(self._done, self._total), self._total)
         kept = None if known is None else segments.stored(self._root, place, known)
         if not sound:  # `verify` says so; what was gathered when it was whole is the better word
+            if kept is None and facts.unread:
+                self._unread.append(place.name())
             return kept or made
         name, content = layout.facts(place), parquet.encode_facts(facts)
         kept_bytes = self._kept(name)
@@ -188,7 +217,8 @@ class _Rebuilding:
             self._behind.append(name)
         elif kept is None or (kept.facts, kept.counts.rows()) != (made.facts, made.counts.rows()):
             self._complain(name, "it is not what its segment tells.")
-        segments.write(self._root, place, facts)
+        if not self._refused:
+            segments.write(self._root, place, facts)
         return made
 
     def _whole(self, found: Mapping[str, list[Source]]) -> dict[str, int]:

@@ -10,7 +10,7 @@ import msgspec
 from ssmd.archive import durable, files, layout, manifest
 from ssmd.archive.contents import Tally
 from ssmd.archive.layout import Kind, Place
-from ssmd.archive.ledger import parquet, telemetry
+from ssmd.archive.ledger import parquet, telemetry, unread
 from ssmd.archive.ledger.facts import Facts
 from ssmd.archive.ledger.parquet import Counts
 from ssmd.archive.manifest import Manifest
@@ -117,12 +117,12 @@ def read(
     place = source.place
     scanned = _scanned(root, place, watch)
     if scanned is None:  # retention took the bytes; the manifest remembers what they held
-        tally = Tally()
-        facts = tally.facts(feed=place.feed, segment=place.name(), sha256=source.sha256)
-        held = {} if known is None else known.contents.connections
-        return msgspec.structs.replace(facts, held=held), False
+        facts = Tally().facts(feed=place.feed, segment=place.name(), sha256=source.sha256)
+        return facts if known is None else unread.told(facts, known), False
     facts = scanned.tally.facts(feed=place.feed, segment=place.name(), sha256=source.sha256)
-    return facts, scanned.fault is None and scanned.sha256 == source.sha256
+    if scanned.fault is None and scanned.sha256 == source.sha256:
+        return facts, True
+    return facts if known is None else unread.told(facts, known), False
 
 
 def stored(root: Path, place: Place, known: Manifest) -> Told | None:

@@ -9,6 +9,7 @@ from ssmd.connector.spool.lives import Life, Lives
 from ssmd.connector.spool.losses import Loss, LossesFile, Pending
 from ssmd.connector.spool.recovery import Found, lost_in
 from ssmd.model.envelope import CONNECTION, LEDGER, Envelope
+from ssmd.model.intervals import Intervals
 from ssmd.model.records import Closed, LossReason, Lost
 from ssmd.model.records import encode as encode_record
 from ssmd.runtime.clock import Clock
@@ -27,14 +28,15 @@ class Owed:
         self._clock = clock
         self._lives: Lives = found.lives
         unsaid = [found.unsaid(loss) for loss in reserve.found]
-        self._losses = Pending([loss for loss in unsaid if loss.ordinals or loss.records])
+        lost = [loss for loss in unsaid if loss.ordinals or loss.records]
+        # First of all, so that a crash never leaves the greater numbers said and these unsaid.
+        self._losses = Pending([*_between(lost, found), *lost])
         self._said = Pending()
         """Declared in records that may not be durable yet."""
         self._closing: dict[str, tuple[Life, Closed]] = {}
         self._gone: dict[str, tuple[Life, Closed]] = dict(found.ended)
         for loss in self._losses.all():  # whoever lost it is dead now
             life = self._lives.begin(loss.connection, loss.feed, loss.category)
-            found.reserve(life, loss)
             life.raise_to(
                 max((last for _, last in loss.ordinals), default=-1),
                 max((last for _, last in loss.records), default=-1),
@@ -132,3 +134,28 @@ class Owed:
             life = self._lives.begin(connection, loss.feed, loss.category)
         lost = Lost(ordinals=tuple(loss.ordinals), records=tuple(loss.records), reason=loss.reason)
         return life.say(LEDGER, encode_record(lost), self._clock.wall())
+
+
+def _between(lost: Sequence[Loss], found: Found) -> list[Loss]:
+    """Numbers between the end of the files and reserved losses: a power cut took them from both.
+
+    Only what is durable is published, so neither bus nor archive has them.
+    """
+    holes = []
+    for connection in dict.fromkeys(loss.connection for loss in lost):
+        if connection in found.ended:
+            continue
+        losses = [loss for loss in lost if loss.connection == connection]
+        ordinals = Intervals(r for loss in losses for r in loss.ordinals)
+        records = Intervals(r for loss in losses for r in loss.records)
+        life = found.lives.open.get(connection)
+        ordinal, record = (-1, -1) if life is None else (life.kept_ordinal, life.kept_record)
+        missing = ordinals.missing(ordinal + 1, ordinals.last)
+        missing_records = records.missing(record + 1, records.last)
+        if missing or missing_records:
+            first = losses[0]
+            hole = Loss(
+                connection, first.feed, first.category, "spool_damaged", missing, missing_records
+            )
+            holes.append(hole)
+    return holes

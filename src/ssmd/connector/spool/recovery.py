@@ -15,23 +15,6 @@ from ssmd.model.intervals import Intervals
 from ssmd.model.records import Closed, Lost, decode_connection, decode_ledger
 
 
-class Reserved:
-    """What the reserved space knows of a connection.
-
-    Attributes:
-        ordinal: The greatest ordinal that the files prove.
-        record: The greatest record number that they prove.
-        ordinals: Frames declared in the reserved space, and not in the files.
-        records: The same of records.
-    """
-
-    def __init__(self, ordinal: int, record: int) -> None:
-        self.ordinal = ordinal
-        self.record = record
-        self.ordinals = Intervals()
-        self.records = Intervals()
-
-
 class Found:
     """What was read.
 
@@ -60,17 +43,6 @@ class Found:
         self._seen: dict[str, tuple[Intervals, Intervals]] = {}
         self._damage_began: dict[str, tuple[int, int]] | None = None
         self._damage_sequence: int | None = None
-        self._reserved: dict[str, Reserved] = {}
-
-    def reserve(self, life: Life, loss: Loss) -> None:
-        """The reserved space tells of numbers that the files do not; to be told before `life`."""
-        known = self._reserved.setdefault(life.connection, Reserved(life.ordinal, life.record))
-        known.ordinals.update(Intervals(loss.ordinals))
-        known.records.update(Intervals(loss.records))
-
-    def reserved(self, life: Life) -> "Reserved":
-        """How far the files prove a connection, and what the reserved space tells beyond."""
-        return self._reserved.get(life.connection) or Reserved(life.ordinal, life.record)
 
     def missing(self, connection: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Ordinals and records lost to damage, as far as numbers around it prove it."""
@@ -138,6 +110,9 @@ class Found:
         if lost is not None:
             seen[0].update(Intervals(lost.ordinals))
             seen[1].update(Intervals(lost.records))
+            if envelope.connection in self.lives.open:
+                life = self.lives.open[envelope.connection]
+                life.kept_ordinal = max(life.kept_ordinal, Intervals(lost.ordinals).last)
 
     def _end(self, life: Life, envelope: Envelope) -> None:
         record = decode_connection(envelope.payload)
