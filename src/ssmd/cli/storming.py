@@ -102,7 +102,7 @@ class Storm:
         self._say = say
         self._clock = clock
         self._struck: list[Struck] = []
-        self._again: list[Struck] = []
+        self._again: dict[int, Struck] = {}
         self._problems: list[str] = []
         self._drained = 0
 
@@ -131,17 +131,18 @@ class Storm:
                 self._root,
                 scene.ledger,
                 self._feed,
-                [*self._struck, *self._again],
+                [*self._struck, *self._again.values()],
                 drained=self._drained,
                 problems=self._problems,
             )
             if mounted and not verdict.ok:
                 shutil.copytree(self._root, self._root.with_name(f"{self._root.name}.kept"))
+        struck = [self._again.get(at, first) for at, first in enumerate(self._struck)]
         return Outcome(
             seed=self._seed,
-            struck=self._struck,
+            struck=struck,
             drained=self._drained,
-            void=[struck.fault for struck in self._struck if not struck.seen],
+            void=[each.fault for each in struck if not each.seen],
             notes=scene.notes,
             verdict=verdict,
             seconds=round(self._clock.mono() - began, 1),
@@ -210,10 +211,8 @@ class Storm:
         first = self._struck[at]
         strike = next(each for each in self._strikes if each.fault == first.fault)
         second = await self._perform(strikes, strike, "again, alone")
-        self._again.append(second)
+        self._again[at] = second
         await strikes.heal()
-        if second.seen:
-            self._struck[at] = structs.replace(first, seen=True, effect=second.effect)
 
     async def _strike(self, strikes: Strikes, strike: Strike, began: float) -> None:
         await self._clock.sleep(began + strike.at_s - self._clock.mono())

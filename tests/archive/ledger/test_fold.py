@@ -139,6 +139,7 @@ def test_a_dead_process_is_an_outage_until_it_is_back_with_the_reason_found_late
     second.acknowledge(s(61), BTC)
     assert told(scene.fold(), Outage)[1:] == [(s(10), s(61), "unknown")]
     first.close(s(3600), "died", by="recovery")
+    second.frame(s(3600))
     assert told(scene.fold(), Outage)[1:] == [(s(10), s(61), "died")]
     assert of(scene.fold(), Coverage)[0].until == s(10)
 
@@ -151,6 +152,7 @@ def test_the_reason_found_after_midnight_corrects_the_day_before() -> None:
     second = scene.connect(s(60), BTC, previous=first)
     second.acknowledge(s(61), BTC)
     first.close(MIDNIGHT + day, "died", by="recovery")
+    second.frame(MIDNIGHT + day)
     facts = scene.facts()
     ledgers = by_day(facts)
     assert told(ledgers[0], Outage)[1:] == [(s(1), s(61), "unknown")]
@@ -218,12 +220,20 @@ def test_a_burst_that_death_cut_short_ends_nothing() -> None:
 
 
 def test_a_smaller_plan_ends_what_a_lost_shard_held() -> None:
-    """Of the same stream only: another category numbers its shards for itself."""
-    for writer, ended in ((WRITER, s(30)), ("OTHER-bbbb", None)):
+    """Of its own process only: a twin, and another category, number their shards for themselves."""
+    for writer, is_same, shards, ended in (
+        (WRITER, True, 1, s(30)),
+        ("OTHER-bbbb", True, 1, None),
+        (WRITER, False, 1, None),
+        (WRITER, True, 2, None),
+    ):
         scene = Scene()
-        lost = started(scene, shard=1)
+        kept = scene.connect(s(0), ETH, shard=0, shards=2, writer=writer)
+        lost = started(scene, shard=1, shards=2)
         lost.close(s(10), "shutdown")
-        scene.connect(s(30), ETH, shard=0, shards=1, writer=writer)
+        kept.close(s(10), "shutdown")
+        before = kept if is_same else None
+        scene.connect(s(30), ETH, shard=0, shards=shards, writer=writer, previous=before)
         assert told(scene.fold(), Intent) == [(s(0), ended, "start")]
 
 
@@ -288,7 +298,7 @@ def test_a_connection_that_says_nothing_at_all_is_a_gap_of_all_of_it() -> None:
 
 
 def test_holes_and_losses_lie_between_the_frames_around_them() -> None:
-    """A hole is one only when the connection is closed: until then it may be on its way."""
+    """As long as the connection is open, what is missing may be on its way."""
     scene = Scene()
     wire = started(scene)
     wire.frame(s(10), "BTC/USD")
@@ -300,7 +310,7 @@ def test_holes_and_losses_lie_between_the_frames_around_them() -> None:
     tail = wire.skip(1)
     ledger = scene.fold()
     assert told(ledger, Loss) == [(s(10), s(20), "spool_full")]
-    assert of(ledger, Hole) == []
+    assert told(ledger, Hole) == [(s(20), s(30), "pending")]
     wire.close(s(40))
     ledger = scene.fold()
     assert told(ledger, Hole) == [(s(20), s(30), "missing"), (s(30), s(40), "missing")]

@@ -57,7 +57,7 @@ class Truth:
             (conn.wire.id, spell.since, spell.until)
             for conn in self.world.conns
             for spell in conn.missing
-            if spell.told == declared and (declared or conn.closed is not None)
+            if spell.told == declared and (declared or self._shown(conn, spell))
         )
 
     def _wanted(self, key: Key, step: int) -> Spell | None:
@@ -74,12 +74,15 @@ class Truth:
         refused = any(
             begun <= at and (until is None or at < until) for at in self.world.declined[key]
         )
-        for conn in self.world.conns:
-            for spell in conn.covers[key]:
-                if spell.until == begun and begun > intent.since:
-                    if spell.told:
-                        return "refused" if refused else "unsubscribed"
-                    return conn.reason
+        ended = [
+            (spell.since, spell.told, conn.reason)
+            for conn in self.world.conns
+            for spell in conn.covers[key]
+            if spell.until == begun and begun > intent.since
+        ]
+        if ended:
+            _, told, reason = max(ended, key=lambda each: each[0])
+            return reason if not told else "refused" if refused else "unsubscribed"
         if refused:
             return "refused"
         return "start" if until is not None and self._asked(key, until) else "never"
@@ -123,16 +126,21 @@ class Truth:
             if symbol == key[1] and self._overlaps(gap.since, gap.until, step):
                 found.append("degraded")
         for gap in conn.missing:
-            real = gap.told or conn.closed is not None
             end = self.world.last if gap.until is None else gap.until
             carried = any(
                 one.since <= end
                 and gap.since <= (self.world.last if one.until is None else one.until)
                 for one in conn.covers[key]
             )
-            if real and carried and self._overlaps(gap.since, gap.until, step):
-                found.append("repaired" if self._filled(key, step) else "lost")
+            known = gap.told or self._shown(conn, gap)
+            if known and carried and self._overlaps(gap.since, gap.until, step):
+                worst = "lost" if gap.told or conn.over is not None else "unknown"
+                found.append("repaired" if self._filled(key, step) else worst)
         return found
+
+    def _shown(self, conn: Conn, gap: Spell) -> bool:
+        """Whether anything shows that frames are missing: later ones, or the closing record."""
+        return conn.closed is not None or gap.until is not None
 
     def _heard(self, key: Key, steps: range) -> bool:
         return any((key[1], step) in self.world.heard for step in steps)

@@ -9,6 +9,8 @@ from tests.archive.ledger.made import WRITER, Key, Scene, Wire
 
 STEP = 20 * SECOND_NS
 """Everything happens at a multiple of this: three to a minute."""
+SILENT = 9
+"""So many steps after its last sign of life an open connection counts as live."""
 KEYS: tuple[Key, ...] = (("trade", "A"), ("trade", "B"), ("book", "A"))
 OPERATIONS = 19
 
@@ -38,6 +40,7 @@ class Conn(msgspec.Struct, eq=False):
     process: int
     previous: "Conn | None"
     wants: set[Key]
+    shards: int | None = None
     stated: bool = False
     spent: bool = False
     frame: int | None = None
@@ -63,6 +66,7 @@ class World:
         self.declined: dict[Key, list[int]] = {key: [] for key in KEYS}
         self.backfills: list[tuple[Key, int, int]] = []
         self.heard: set[tuple[str, int]] = set()
+        self.plain: set[str] = set()
         self.plans: dict[tuple[int, int], set[Key]] = {
             (0, 0): {KEYS[0]},
             (0, 1): {KEYS[1], KEYS[2]},
@@ -81,6 +85,8 @@ class World:
             self.now += steps
             acts[kind](who, what)
         self.last = max(envelope.ts_recv or 0 for _, envelope in self.scene.kept) // STEP
+        for conn in self.conns:
+            self._silence(conn)
 
     @property
     def ts(self) -> int:
@@ -103,7 +109,8 @@ class World:
             self.ts, *sorted(self.plans[place]), shard=place[1], previous=old.wire if old else None,
             reason=reason, shards=shards, writer=f"{WRITER}{place[0]}",
         )  # fmt: skip
-        conn = Conn(wire, place[1], place[0], old, set(), covers={key: [] for key in KEYS})
+        conn = Conn(wire, place[1], place[0], old, set(), shards)
+        conn.covers = {key: [] for key in KEYS}
         self.conns.append(conn)
         self.latest[place] = conn
         if not planned:
@@ -111,9 +118,10 @@ class World:
                 if before.over is None:
                     before.alive = False
                     self._over(before, "unknown")
-        if shards is not None:
+        if shards is not None and old is not None and old.shards is not None:
             for key, keeper in list(self.answers.items()):
-                if keeper.shard >= shards and keeper.process == conn.process:
+                mine = (keeper.process, keeper.shards) == (conn.process, old.shards)
+                if keeper.shard >= shards and mine:
                     self._forsake(key)
         for key in sorted(self.plans[place]):
             self._want(conn, key)
@@ -221,7 +229,7 @@ class World:
         key = KEYS[what % len(KEYS)]
         self._state(conn)
         conn.wire.gap(self.ts, key[0], key[1] or "")
-        conn.gaps.append((key, Spell(self.now)))
+        conn.gaps.append((key, Spell(self.now, self.now if key[0] in self.plain else None)))
         return True
 
     def repair(self, who: int, what: int) -> bool:
@@ -268,6 +276,11 @@ class World:
         kept = what % 5 > 0
         self._state(conn)
         conn.wire.backfill(self.ts, key, since * STEP, until * STEP, 0 if kept else None)
+        self.plain.add(key[0])
+        for other in self.conns:
+            for of, spell in other.gaps:
+                if of[0] == key[0] and spell.until is None:
+                    spell.until = spell.since
         if kept:
             self.backfills.append((key, since, until))
         return True
@@ -285,6 +298,16 @@ class World:
         return True
 
     # What it means
+
+    def _silence(self, conn: Conn) -> None:
+        """Who is open and was not heard of for long proves nothing any more."""
+        kept = [e.ts_recv or 0 for _, e in self.scene.kept if e.connection == conn.wire.id]
+        end = max(kept) // STEP + SILENT
+        if conn.over is not None or end >= self.last:
+            return
+        conn.reason = "unknown"
+        for spell in conn.held.values():
+            spell.until = end
 
     def _open(self) -> list[Conn]:
         return [conn for conn in self.conns if conn.alive]

@@ -11,6 +11,9 @@ from ssmd.archive.ledger.repairs import Repaired, Repairs
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 
 _STOPPED: Final = "shutdown"
+_WISHES: Final = "wants"
+"""Reason of a hole in what a connection may have been asked for: it makes minutes unknown, and says
+itself of nothing that it is missing."""
 _ENDING_NS: Final = 30 * SECOND_NS
 """A connector that is told to stop needs so long at most from its last frame to its last word."""
 
@@ -92,7 +95,7 @@ def absences(
     for entry in ledger.entries:
         if isinstance(entry, Gap):
             found += _gaps(ledger, entry, repairs)
-        elif isinstance(entry, Hole | Loss):
+        elif isinstance(entry, Hole | Loss) and entry.reason != _WISHES:
             found.append(_frames(ledger, entry, repairs))
     if symbol is not None:
         found = [each for each in found if concerns(each, ledger.venue, symbol)]

@@ -107,6 +107,11 @@ class Life(msgspec.Struct):
         burst: Whether it is still stating what it wants.
         frame: The time of its last frame, ns.
         deaf: From when on it was not heard when it spoke, ns: the machine was suspended.
+        ordinal: The number of that last frame; -1 when there is none.
+        said: When the record with the greatest number was made, ns.
+        shards: How many shards the plan had then; None where there is no plan.
+        asks: Whether it asks for answers only, and subscribes to nothing.
+        spoken: The number of its last record of those that state what it wants.
         over: When it was over, ns; None while it is open.
         closed: Its closing record.
         spent: Whether a successor has said what of it is still wanted.
@@ -126,6 +131,17 @@ class Life(msgspec.Struct):
     spent: bool = False
     symbols: list[str] = []
     deaf: int | None = None
+    ordinal: int = -1
+    said: int | None = None
+    shards: int | None = None
+    asks: bool = False
+    spoken: int = 0
+
+    @property
+    def heard(self) -> int:
+        """The last archived time of it, by the numbers, ns."""
+        known = [ts for ts in (self.frame, self.said) if ts is not None]
+        return max(known, default=self.opened.ts)
 
     @property
     def connection(self) -> str:
@@ -146,6 +162,7 @@ class OpenGap(msgspec.Struct, array_like=True):
         came: What came.
         ordinal: The frame that showed it.
         repaired: When it ended for which instrument, ns.
+        named: What was repaired by name of a gap of all of the connection.
     """
 
     found: At
@@ -157,6 +174,7 @@ class OpenGap(msgspec.Struct, array_like=True):
     came: int
     ordinal: int | None
     repaired: dict[str, int] = {}
+    named: list[str] = []
 
 
 class OpenLoss(msgspec.Struct, array_like=True):
@@ -195,10 +213,14 @@ class Remains(msgspec.Struct):
     Attributes:
         held: What the segments so far hold of it.
         marks: Ordinals and times of frames beside those that are not there.
+        records: The same of records, and the last one.
+        told: Whether a hole of it was told.
     """
 
     held: Held
     marks: list[tuple[int, int]] = []
+    records: list[tuple[int, int]] = []
+    told: bool = False
 
 
 class Carry(msgspec.Struct, kw_only=True):
@@ -216,6 +238,8 @@ class Carry(msgspec.Struct, kw_only=True):
         losses: Losses that are not over.
         unproved: What is said of connections without a closing record.
         remains: What is there of connections that are not complete.
+        doubted: Outages of which a connection that fell silent may yet prove that there were none.
+        plain: Channels that say nothing but facts: nothing that comes later makes a gap good.
     """
 
     feed: str
@@ -229,3 +253,5 @@ class Carry(msgspec.Struct, kw_only=True):
     losses: list[OpenLoss] = []
     unproved: dict[str, Unproved] = {}
     remains: dict[str, Remains] = {}
+    doubted: list[Outage] = []
+    plain: list[str] = []

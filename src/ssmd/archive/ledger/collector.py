@@ -57,6 +57,7 @@ class Collector:
         self._streams: dict[str, _Stream] = {}
         self._notes: dict[tuple[str, int], Note] = {}
         self._activity: dict[tuple[str, int], int] = {}
+        self._rights: list[Mark] = []
 
     def add(self, envelope: Envelope) -> None:
         """Take in the next envelope of the segment, each once."""
@@ -131,6 +132,7 @@ class Collector:
             notes=tuple(note for _, note in sorted(self._notes.items())),
             marks=tuple(sorted(marks)),
             activity=dict(sorted(activity.items())),
+            rights=tuple(sorted(self._rights)),
         )
 
     def _note(self, envelope: Envelope) -> None:
@@ -143,9 +145,9 @@ class Collector:
         )
         stream = self._streams.get(connection)
         if stream is not None and b'"gap"' in envelope.payload:
-            self._before(stream, envelope.payload)
+            self._before(stream, connection, record, envelope.payload)
 
-    def _before(self, stream: _Stream, payload: bytes) -> None:
+    def _before(self, stream: _Stream, connection: str, record: int, payload: bytes) -> None:
         """Mark the last frame that was right before a gap, and the one that showed it."""
         try:
             gap = decode_ledger(payload)
@@ -165,6 +167,7 @@ class Collector:
                     right, right_ts = ordinal, ts
         if right != _NEVER:
             stream.marks[right] = right_ts
+            self._rights.append(Mark(connection, record, right_ts))
 
 
 def _count(activity: dict[tuple[str, int], int], symbols: tuple[str, ...], voice: _Voice) -> None:

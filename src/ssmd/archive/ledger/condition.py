@@ -4,12 +4,10 @@ A minute is judged by the worst that overlaps it. An instrument is as good as th
 channels; a channel that was not wanted then has no say.
 """
 
-import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
-
-import msgspec
 
 from ssmd.archive.ledger.carry import Key
 from ssmd.archive.ledger.entries import (
@@ -26,77 +24,15 @@ from ssmd.archive.ledger.entries import (
 )
 from ssmd.archive.ledger.facts import MINUTE_NS, UNREAD
 from ssmd.archive.ledger.gaps import FROZEN
+from ssmd.archive.ledger.minutes import CONDITIONS, Minutes, Stretch
 from ssmd.archive.ledger.spans import Span, joined, shared, without
+from ssmd.archive.ledger.words import PENDING, RECORDS, UNKNOWN, WANTS
 
-CONDITIONS: Final[tuple[Condition, ...]] = (
-    "not_wanted",
-    "complete",
-    "quiet",
-    "venue_paused",
-    "repaired",
-    "degraded",
-    "unknown",
-    "lost",
-)
-"""Every condition; the worst comes last."""
+__all__ = ["CONDITIONS", "Minutes", "Stretch", "conditions", "summary"]
 
 _NOT_WANTED, _COMPLETE, _QUIET, _PAUSED, _REPAIRED, _DEGRADED, _UNKNOWN, _LOST = range(8)
-_RUN: Final = re.compile(rb"(.)\1*", re.DOTALL)
 _RENEWED: Final = "unsubscribed"
 """Why there was no coverage while a subscription was ended to be asked for anew."""
-
-
-class Stretch(msgspec.Struct, frozen=True):
-    """Minutes of one condition.
-
-    Attributes:
-        since: When the first begins, ns.
-        until: When the last is over, ns.
-        condition: Of each of them.
-    """
-
-    since: int
-    until: int
-    condition: Condition
-
-
-class Minutes(msgspec.Struct, frozen=True):
-    """The minutes of one instrument.
-
-    Attributes:
-        symbol: The venue's own string; None stands for subscriptions to all of them.
-        since: When the first minute begins, ns.
-        whole: One byte for each minute: the place of its condition in `CONDITIONS`.
-        channels: The same by channel, of every channel that was ever wanted.
-    """
-
-    symbol: str | None
-    since: int
-    whole: bytes
-    channels: dict[str, bytes]
-
-    def at(self, ts: int, channel: str | None = None) -> Condition:
-        """The condition of the minute that holds a time.
-
-        Raises:
-            IndexError: It is none of these minutes.
-        """
-        minute = (ts - self.since) // MINUTE_NS
-        if minute < 0:
-            raise IndexError("before the first minute")
-        return CONDITIONS[(self.whole if channel is None else self.channels[channel])[minute]]
-
-    def stretches(self, channel: str | None = None) -> Iterator[Stretch]:
-        """Runs of minutes alike: of the instrument, or of one of its channels."""
-        minutes = self.whole if channel is None else self.channels[channel]
-        for run in _RUN.finditer(minutes):
-            since, until = (self.since + at * MINUTE_NS for at in run.span())
-            yield Stretch(since, until, CONDITIONS[minutes[run.start()]])
-
-    def counts(self) -> dict[Condition, int]:
-        """How many minutes there are of each condition that occurs."""
-        found = {name: self.whole.count(rank) for rank, name in enumerate(CONDITIONS)}
-        return {name: count for name, count in found.items() if count}
 
 
 def conditions(
@@ -115,15 +51,15 @@ def conditions(
         until: Up to when, ns.
         pause: The name of the venue's scheduled pause at a time, ns; None when it trades.
         symbols: Which instruments; None for each that was ever wanted by name, and None among
-            them for subscriptions to all. One that was never wanted by name is judged by those.
+            them for subscriptions to all. Each is judged by those too, whatever it was named on.
     """
     frame = _Frame(ledger, since, until, pause)
     found = _Found(ledger)
     for symbol in found.symbols if symbols is None else symbols:
         channels = found.channels(symbol)
         ranks = {
-            channel: frame.judge(found, (channel, of), symbol)
-            for channel, of in sorted(channels.items())
+            channel: frame.worst(found, [frame.judge(found, key, symbol) for key in keys])
+            for channel, keys in sorted(channels.items())
         }
         whole = frame.worst(found, list(ranks.values()))
         yield Minutes(symbol, frame.first * MINUTE_NS, whole, ranks)
@@ -147,9 +83,12 @@ class _Found:
         self.missing: dict[str, list[Entry]] = {}
         self.unread: dict[str, list[Entry]] = {}
         self.backfills: dict[Key, list[Span]] = {}
-        self.snapshots: set[tuple[str, str, str | None, int]] = set()
+        self.snapshots: dict[tuple[str, str, str | None], list[int]] = {}
+        self.unsaid: list[Entry] = []
         for entry in ledger.entries:
             self._place(entry)
+        for ends in self.snapshots.values():
+            ends.sort()
         self._wanted: dict[str | None, list[str]] = {}
         for channel, symbol in self.intents:
             self._wanted.setdefault(symbol, []).append(channel)
@@ -162,10 +101,15 @@ class _Found:
         """Every instrument that was ever wanted."""
         return sorted(self._wanted, key=lambda symbol: (symbol is not None, symbol or ""))
 
-    def channels(self, symbol: str | None) -> dict[str, str | None]:
-        """On which channels it was wanted: by name, or with all others."""
-        of = symbol if symbol in self._wanted else None
-        return dict.fromkeys(self._wanted.get(of, ()), of)
+    def channels(self, symbol: str | None) -> dict[str, list[Key]]:
+        """On which channels it was wanted, by which subscriptions: its own, and those to all."""
+        found: dict[str, list[Key]] = {}
+        for of in dict.fromkeys((symbol, None)):
+            for channel in self._wanted.get(of, ()):
+                is_told = any(each.reason != UNREAD for each in self.intents[channel, of])
+                if is_told or channel not in found:
+                    found.setdefault(channel, []).append((channel, of))
+        return found
 
     def of(self, entries: dict[Key, list[Entry]], key: Key) -> list[Entry]:
         """The intents or coverages of a subscription, and those that may have been of it."""
@@ -180,9 +124,8 @@ class _Found:
             if outage.connection in assumed:
                 yield outage
 
-    def gaps_of(self, key: Key, covers: list[Entry]) -> Iterator[Gap]:
-        """The gaps that concern a subscription, a whole connection's included."""
-        channel, symbol = key
+    def gaps_of(self, channel: str, symbol: str | None, covers: list[Entry]) -> Iterator[Gap]:
+        """The gaps of an instrument on a channel, those of a whole connection included."""
         if symbol is not None:
             yield from self.gaps.get((channel, symbol), ())
             yield from self.gaps.get(("", symbol), ())
@@ -191,12 +134,29 @@ class _Found:
                 if gap.channel in {"", channel}:
                     yield gap
 
-    def is_repaired(self, gap: Gap, symbol: str | None) -> bool:
-        """Whether a snapshot ended a gap."""
-        if gap.until is None or gap.reason == FROZEN:
-            return False
-        of = symbol if gap.symbols else None
-        return (gap.connection, gap.channel, of, gap.until) in self.snapshots
+    def filled(self, key: Key, symbol: str | None) -> list[Span]:
+        """What of an instrument on a channel was fetched from the venue's history."""
+        every = (self.backfills.get((key[0], of), ()) for of in dict.fromkeys((symbol, key[1])))
+        return joined(chain.from_iterable(every))
+
+    def repaired(self, gap: Gap, symbol: str | None) -> int | None:
+        """When a snapshot ended a gap for an instrument, ns; None when none did."""
+        if gap.reason == FROZEN:
+            return None
+        until = gap.until
+        if not gap.symbols and symbol is not None:
+            ends = self.snapshots.get((gap.connection, gap.channel, symbol), [])
+            after = ends[bisect_right(ends, gap.since) :][:1]
+            if after:
+                return after[0]
+        if until is None:
+            return None
+        for of in dict.fromkeys((symbol, None)):
+            ends = self.snapshots.get((gap.connection, gap.channel, of), [])
+            at = bisect_left(ends, until)
+            if ends[at : at + 1] == [until]:
+                return until
+        return None
 
     def _place(self, entry: Entry) -> None:
         match entry:
@@ -206,10 +166,8 @@ class _Found:
                 self.covers.setdefault((entry.channel, entry.symbol), []).append(entry)
             case Outage():
                 self.outages.setdefault((entry.channel, entry.symbol), []).append(entry)
-            case Hole(reason=reason) if reason == UNREAD:
-                self.unread.setdefault(entry.connection, []).append(entry)
             case Hole() | Loss():
-                self.missing.setdefault(entry.connection, []).append(entry)
+                self._frames(entry)
             case Gap():
                 for symbol in entry.symbols:
                     self.gaps.setdefault((entry.channel, symbol), []).append(entry)
@@ -218,11 +176,19 @@ class _Found:
             case Repair():
                 self._repair(entry)
 
+    def _frames(self, entry: Entry) -> None:
+        if entry.reason == WANTS:
+            self.unsaid.append(entry)
+        else:
+            kind = self.unread if entry.reason == UNREAD else self.missing
+            kind.setdefault(entry.connection, []).append(entry)
+
     def _repair(self, entry: Repair) -> None:
         until = entry.since if entry.until is None else entry.until
         for symbol in entry.symbols or (None,):
             if entry.reason == "snapshot":
-                self.snapshots.add((entry.connection, entry.channel, symbol, until))
+                ends = self.snapshots.setdefault((entry.connection, entry.channel, symbol), [])
+                ends.append(until)
             elif entry.reason == "backfill" and entry.ordinal is not None:
                 spans = self.backfills.setdefault((entry.channel, symbol), [])
                 spans.append((entry.since, until))
@@ -251,9 +217,9 @@ class _Frame:
         covers = found.of(found.covers, key)
         full = bytearray(self._silent)
         self._speak(full, found, symbol)
-        bad, repaired, doubtful, degraded = self._missing(found, key, covers)
+        filled = found.filled(key, symbol)
+        bad, repaired, doubtful, degraded = self._missing(found, key, symbol, covers)
         unread = self._unread(found, covers)
-        filled = joined(found.backfills.get(key, []))
         for span in unread:
             _divide(span, filled, doubtful, repaired)
         for rank, spans in (
@@ -265,13 +231,14 @@ class _Frame:
             for since, until in spans:
                 self._paint(full, rank, since, until)
         wanted = [self._span(each) for each in found.of(found.intents, key)]
-        return self._masked(full, wanted + unread)
+        return self._masked(full, wanted + unread, found.unsaid)
 
     def worst(self, found: _Found, channels: list[bytes]) -> bytes:
         """The worst of all channels."""
         if not channels:
             unread = self._unread(found, [])
-            return self._masked(bytearray([_UNKNOWN]) * len(self._silent), unread)
+            full = bytearray([_UNKNOWN]) * len(self._silent)
+            return self._masked(full, unread, found.unsaid)
         whole = channels[0]
         for other in channels[1:]:
             if other != whole:
@@ -290,18 +257,20 @@ class _Frame:
                 full[minute - self.first] = _COMPLETE
 
     def _missing(
-        self, found: _Found, key: Key, covers: list[Entry]
+        self, found: _Found, key: Key, symbol: str | None, covers: list[Entry]
     ) -> tuple[list[Span], list[Span], list[Span], list[Span]]:
         """What is lost, repaired, unknown and degraded."""
         bad: list[Span] = []
         repaired: list[Span] = []
         doubtful: list[Span] = []
         degraded: list[Span] = []
-        filled = joined(found.backfills.get(key, []))
+        filled = found.filled(key, symbol)
         healed: list[Span] = []
-        for gap in found.gaps_of(key, covers):
+        for gap in found.gaps_of(key[0], symbol, covers):
             span = self._span(gap)
-            if found.is_repaired(gap, key[1]):
+            end = found.repaired(gap, symbol)
+            if end is not None:
+                span = (span[0], max(span[0] + 1, end))
                 healed.append(span)
                 repaired.append(span)
             elif gap.reason == FROZEN:
@@ -311,18 +280,24 @@ class _Frame:
         healed = joined(healed)
         for outage in found.outages_of(key, covers):
             span = self._span(outage)
-            if outage.reason == "unknown":
+            if outage.reason == UNKNOWN:
                 _divide(span, filled, doubtful, repaired)
             elif outage.reason == _RENEWED:
                 _divide(span, joined(filled + healed), bad, repaired)
             else:
                 _divide(span, filled, bad, repaired)
-        for span in self._frames_missing(found, covers):
-            _divide(span, filled, bad, repaired)
+        unsaid = joined(self._span(entry) for entry in found.unsaid)
+        doubtful += shared(bad, unsaid)
+        bad = without(bad, unsaid)
+        for span, reason in self._frames_missing(found, covers):
+            if reason == RECORDS:
+                doubtful.append(span)
+            else:
+                _divide(span, filled, doubtful if reason == PENDING else bad, repaired)
         return bad, repaired, doubtful, degraded
 
-    def _frames_missing(self, found: _Found, covers: list[Entry]) -> Iterator[Span]:
-        """Holes and losses of the connections that held it, then."""
+    def _frames_missing(self, found: _Found, covers: list[Entry]) -> Iterator[tuple[Span, str]]:
+        """Holes and losses of the connections that held it, then, and their reasons."""
         held: dict[str, list[Span]] = {}
         for cover in covers:
             if cover.connection in found.missing:
@@ -331,7 +306,7 @@ class _Frame:
             for missing in found.missing[connection]:
                 since, until = self._span(missing)
                 if any(begin <= until and since <= end for begin, end in spans):
-                    yield since, until
+                    yield (since, until), missing.reason
 
     def _unread(self, found: _Found, covers: list[Entry]) -> list[Span]:
         """When nobody can read any more what came, unless a connection that can be read held it."""
@@ -349,13 +324,16 @@ class _Frame:
         first, last = self._minutes(since, until)
         full[first:last] = bytes([rank]) * (last - first)
 
-    def _masked(self, full: bytearray, wanted: list[Span]) -> bytes:
-        """Not wanted is not missed; beyond what is archived nothing is known."""
+    def _masked(self, full: bytearray, wanted: list[Span], unsaid: Sequence[Entry]) -> bytes:
+        """Not wanted is not missed; where records are missing, or nothing is, nobody knows."""
         size = self._last - self.first
         judged = bytearray(size)
         for since, until in wanted:
             first, last = self._minutes(since, until)
             judged[first:last] = full[first:last]
+        for entry in unsaid:
+            first, last = self._minutes(*self._span(entry))
+            judged[first:last] = judged[first:last].replace(b"\0", bytes([_UNKNOWN]))
         low, high = (minute - self.first for minute in self._known)
         low = min(low, size)
         for at in chain(range(low), range(max(low, high), size)):

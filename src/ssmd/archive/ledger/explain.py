@@ -114,6 +114,10 @@ _WORDS = {
     "silence": "it fell silent and was given up",
     "watchdog": "it fell silent and was cut",
 }
+_HOLES = {
+    "pending": "not archived yet; they may be on their way.",
+    "records": "records of ours about that time are missing, so it is not known what was held.",
+}
 _REPAIRED = {
     "no": "",
     "partly": " Part of it was fetched from the venue's history afterwards.",
@@ -136,7 +140,7 @@ def _absence(each: Absence, ledger: Ledger) -> str:
             f" (`{each.reason}`)."
         )
     elif each.kind == "hole":
-        lost = "in no file, and that is our loss."
+        lost = _HOLES.get(each.reason, "in no file, and that is our loss.")
         if each.reason == UNREAD:
             lost = f"{proof.file} held them, and it is gone or cannot be read."
         what = f"{_frames(each)}, received {span}: {lost}"

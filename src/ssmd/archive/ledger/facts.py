@@ -77,6 +77,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             that closes the dead is made by the living).
         notes: Our records in it, by connection and number.
         marks: In order.
+        rights: For each record of a gap, by its number: when the last message of the same kind and
+            instrument came before it, as far as this segment has one.
         activity: Data messages by (symbol, minute): types that begin with `_` do not count, nor do
             messages without `ts_recv`; a message about several instruments counts for each.
         unread: What of it cannot be read any more; nothing in facts that were gathered in time.
@@ -91,3 +93,4 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     marks: tuple[Mark, ...]
     activity: dict[tuple[str, int], int]
     unread: tuple[Unread, ...] = ()
+    rights: tuple[Mark, ...] = ()

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from ssmd.archive import layout
-from ssmd.archive.ledger.carry import At, Carry, Cover, Key, Life, Unproved
+from ssmd.archive.ledger.carry import At, Carry, Cover, Key, Life, Line, Unproved
 from ssmd.archive.ledger.entries import Entry, Ledger, Outage
 from ssmd.archive.ledger.facts import UNREAD, Facts
 from ssmd.archive.ledger.gaps import Gaps
@@ -14,8 +14,9 @@ from ssmd.archive.ledger.lines import Covers, Lines, Wants, settle
 from ssmd.archive.ledger.merge import identity, in_order, summed
 from ssmd.archive.ledger.missing import Missing
 from ssmd.archive.ledger.outages import outages
-from ssmd.archive.ledger.story import Frames, Record, tell
-from ssmd.archive.ledger.words import IMPORT, coverage, intent, recorded
+from ssmd.archive.ledger.silence import fallen, is_doubtful, newest
+from ssmd.archive.ledger.story import Frames, Record, tell, writer
+from ssmd.archive.ledger.words import IMPORT, UNKNOWN, coverage, intent, recorded, withdrawn
 from ssmd.model.records import (
     Acknowledged,
     Backfilled,
@@ -32,8 +33,6 @@ from ssmd.model.records import (
     Wanted,
 )
 
-UNKNOWN: Final = "unknown"
-"""Why a connection ended that has a successor and no closing record."""
 FORGOTTEN_NS: Final = 7 * layout.DAY_NS
 """How long the closing record of a connection that has a successor is waited for, ns."""
 
@@ -61,18 +60,16 @@ def fold(
     if carry is not None:
         known = msgspec.json.decode(msgspec.json.encode(carry), type=Carry)  # it is taken apart
     firsts = [held.first_ts for one in facts for held in one.held.values()]
-    lasts = [held.last_ts for one in facts for held in one.held.values()]
     began = min((ts for ts in (known.began, *firsts) if ts is not None), default=None)
-    newest = max((ts for ts in (known.newest, *lasts) if ts is not None), default=None)
     run = _Fold(feed, facts, known)
     for at, record in tell(facts, run.frames, known):
         run.take(at, record)
-    entries, left = run.end(began, newest)
+    entries, left = run.end(began)
     ledger = Ledger(
         feed=feed,
         venue=left.venue,
         since=since if began is None else max(since, began),
-        until=since if newest is None else min(until, newest),
+        until=since if left.newest is None else min(until, left.newest),
         entries=in_order(entries),
         activity=summed(one.activity for one in facts),
     )
@@ -90,8 +87,12 @@ class _Fold:
         self._lines = Lines(carry.lines)
         self._wants = Wants(self._lines, carry.wanted)
         self._covers = Covers(self._lines)
-        self._gaps = Gaps(feed, carry.gaps)
-        self._missing = Missing(feed, facts, carry.remains, carry.losses)
+        self._gaps = Gaps(feed, carry.gaps, carry.plain)
+        self._missing = Missing(feed, facts, self.frames.notes, carry.remains, carry.losses)
+        self._newest = self.frames.newest(facts, carry.newest)
+        self._silent: dict[str, int] = {}
+        self._before_this = carry.doubted
+        self._after_this: list[tuple[Line, Outage]] = []
         self._unread = {each.connection: each for one in facts for each in reversed(one.unread)}
         self._unproved = dict(carry.unproved)
         self._ended: dict[str, list[tuple[Key, Cover]]] = {}
@@ -118,18 +119,24 @@ class _Fold:
         if isinstance(record, Closed):
             self._closed(life, at, record)
             return
-        if not (isinstance(record, Wanted) and record.reason == life.reason):
+        if isinstance(record, Wanted) and record.reason == life.reason:
+            life.spoken = at.record if life.burst else life.spoken
+        else:
             self._stated(life, at)
         self._said(life, at, record)
 
-    def end(self, began: int | None, newest: int | None) -> tuple[list[Entry], Carry]:
+    def end(self, began: int | None) -> tuple[list[Entry], Carry]:
         """Everything there is to tell, and what is to be known tomorrow."""
         for life in self._lives.values():
-            life.frame = self.frames.last(life.connection, life.frame)
+            self.frames.update(life)
+        self._newest = newest(self._lives.values(), self._newest)
+        self._silent = fallen(self._lives.values(), self._newest)
         found = {identity(entry): entry for entry in self._again}
         for entry in self._entries():
             found[identity(entry)] = entry
-        return list(found.values()), self._carry(began, newest)
+        for outage in self._before_this:
+            found.setdefault(identity(outage), withdrawn(outage))
+        return list(found.values()), self._carry(began)
 
     # What the records say
 
@@ -137,7 +144,7 @@ class _Fold:
         """The connection of a record; one without an opening record begins with what is there."""
         life = self._lives.get(at.connection)
         if life is None:
-            life = self._lives[at.connection] = Life(at, writer=_writer(at.file), clock=at.ts)
+            life = self._lives[at.connection] = Life(at, writer=writer(at.file), clock=at.ts)
         return life
 
     def _opened(self, at: At, record: Opened) -> None:
@@ -145,9 +152,11 @@ class _Fold:
             at,
             record.reason,
             record.shard if isinstance(record.shard, int) else None,
-            _writer(at.file),
+            writer(at.file),
             record.previous,
             at.ts,
+            shards=record.shards,
+            asks=record.shard == "rest",
         )
         self._next.setdefault(record.previous or "", []).append(life)
         self._venue = record.venue or self._venue
@@ -155,14 +164,20 @@ class _Fold:
             for before in self._before(life):
                 if before.over is None:
                     self._over(before, at.ts, UNKNOWN, None)
-        if record.shards is not None:
-            for other in list(self._waiting.values()):
-                if (
-                    other.shard is not None
-                    and other.shard >= record.shards
-                    and other.writer == life.writer
-                ):
-                    self._drop(other, at.ts)
+        self._shrunk(life, at.ts)
+
+    def _shrunk(self, life: Life, ts: int) -> None:
+        """A smaller plan of the same process ends what its lost shards held; not a twin's."""
+        before = self._lives.get(life.previous or "")
+        if before is None or before.shards is None or life.shards is None:
+            return
+        for other in list(self._waiting.values()):
+            if (
+                other.shard is not None
+                and other.shard >= life.shards
+                and (other.writer, other.shards) == (life.writer, before.shards)
+            ):
+                self._drop(other, ts)
 
     def _stated(self, life: Life, at: At) -> None:
         """The connection has said what it wants: what it did not repeat is not wanted any more."""
@@ -172,6 +187,8 @@ class _Fold:
         unread = self._unread.get(life.connection)
         if unread is not None and unread.since > at.ts:
             unread = None
+        if unread is None and self._missing.is_torn(life.connection, life.spoken + 1):
+            return  # what is missing may have been a wish
         known = False
         for before in self._before(life):
             if before.over is None:
@@ -202,7 +219,7 @@ class _Fold:
 
     def _closed(self, life: Life, at: At, record: Closed) -> None:
         died = record.by == "recovery"
-        if not died:
+        if not died and (life.spoken or life.connection in self._unread):
             self._stated(life, at)
         if life.closed is not None:
             return  # losses found afterwards are closed once more
@@ -217,7 +234,8 @@ class _Fold:
         """A connection ended."""
         connection = life.connection
         life.over = ts
-        frame = self.frames.last(connection, life.frame)
+        self.frames.update(life)
+        frame = life.frame
         if frame is not None and life.deaf is not None:
             frame = min(frame, life.deaf)
         covers = self._covers.over(connection, frame, reason, end)
@@ -258,8 +276,11 @@ class _Fold:
             case GapFound():
                 self._gaps.found(at, record, self._last_right(at, record))
             case GapRepaired():
-                self._gaps.repaired(at, record)
+                held = self._covers.named(at.connection, record.channel)
+                self._gaps.repaired(at, record, held)
             case Backfilled():
+                if self._missing.is_gone(at.connection, record.ordinal):
+                    record = msgspec.structs.replace(record, ordinal=None)
                 self._gaps.backfilled(at, record)
             case Judged():
                 self._gaps.judged(at, record)
@@ -301,8 +322,12 @@ class _Fold:
         """When the last message before a gap came, ns, as far as it is known."""
         if gap.ordinal is None:
             return at.ts
-        before = self._missing.before(at.connection, gap.ordinal)
-        return at.ts if before is None else min(before, at.ts)
+        right = self.frames.rights.get((at.connection, at.record))
+        if right is None and gap.symbols:
+            right = self._covers.since(at.connection, gap.channel, gap.symbols)
+        elif right is None:
+            right = self._missing.before(at.connection, gap.ordinal)
+        return at.ts if right is None else min(right, at.ts)
 
     # What is left in the end
 
@@ -313,42 +338,50 @@ class _Fold:
                     yield intent(self._feed, line, want)
             for cover in line.covers:
                 if not cover.told:
-                    yield coverage(self._feed, line, cover)
+                    yield coverage(self._feed, line, cover, self._silent)
                     if cover.reason == IMPORT:
                         yield recorded(self._feed, line, cover)
-            for outage in outages(self._feed, line):
-                if outage.reason == UNKNOWN:
-                    self._doubted.append(outage)
-                yield outage
+            found = list(outages(self._feed, line, self._silent))
+            if is_doubtful(line, self._silent):
+                self._after_this += [(line, outage) for outage in found]
+            self._doubted += [
+                outage
+                for outage in found
+                if outage.reason == UNKNOWN and outage.connection not in self._silent
+            ]
+            yield from found
         yield from self._gaps.told()
         yield from self._missing.told(self._lives)
 
-    def _carry(self, began: int | None, newest: int | None) -> Carry:
+    def _carry(self, began: int | None) -> Carry:
         for connection, covers in self._ended.items():
             told = self._unproved.setdefault(connection, Unproved())
             told.coverages += [
-                coverage(self._feed, self._lines.of(key), cover) for key, cover in covers
+                coverage(self._feed, self._lines.of(key), cover, {}) for key, cover in covers
             ]
         doubted = [outage for told in self._unproved.values() for outage in told.outages]
         for told in self._unproved.values():
             told.outages = []
         for outage in {identity(outage): outage for outage in doubted + self._doubted}.values():
             self._unproved[outage.connection].outages.append(outage)
-        lives = self._kept(newest or 0)
+        lives = self._kept(self._newest or 0)
         frames = {who: life.frame for who, life in lives.items() if life.over is None}
         remains, losses = self._missing.carried(lives)
+        lines = [line for line in self._lines if settle(line, frames)]
         return Carry(
             feed=self._feed,
             venue=self._venue,
             began=began,
-            newest=newest,
+            newest=self._newest,
             lives=list(lives.values()),
             wanted=self._wants.carried(),
-            lines=[line for line in self._lines if settle(line, frames)],
+            lines=lines,
             gaps=self._gaps.carried(),
             losses=losses,
             unproved={who: told for who, told in self._unproved.items() if who in lives},
             remains=remains,
+            doubted=[one for line, one in self._after_this if one.since >= line.settled],
+            plain=sorted(self._gaps.plain),
         )
 
     def _kept(self, newest: int) -> dict[str, Life]:
@@ -364,8 +397,3 @@ class _Fold:
             if waits or (not life.spent and life.previous in kept):
                 kept[connection] = life
         return kept
-
-
-def _writer(file: str) -> str:
-    parsed = layout.parse(file)
-    return "" if parsed is None else parsed[0].writer

@@ -16,8 +16,9 @@ _ALL: Final = ""
 class Gaps:
     """The gaps of one feed."""
 
-    def __init__(self, feed: str, gaps: Iterable[OpenGap]) -> None:
+    def __init__(self, feed: str, gaps: Iterable[OpenGap], plain: Iterable[str]) -> None:
         self._feed = feed
+        self.plain = set(plain)
         self._open: dict[tuple[str, int], OpenGap] = {}
         self._places: dict[tuple[str, str, str], dict[int, None]] = {}
         self._frozen: dict[str, dict[tuple[str, int], None]] = {}
@@ -33,9 +34,10 @@ class Gaps:
     def found(self, at: At, gap: GapFound, since: int) -> None:
         """The venue's counter or checksum shows one; `since` is the last message before it, ns."""
         symbols, frame = list(dict.fromkeys(gap.symbols)), gap.ordinal
-        self._keep(
-            OpenGap(at, since, gap.channel, symbols, gap.kind, gap.expected, gap.found, frame)
-        )
+        kept = OpenGap(at, since, gap.channel, symbols, gap.kind, gap.expected, gap.found, frame)
+        self._keep(kept)
+        if gap.channel in self.plain:
+            self._end(kept, at.ts)
 
     def judged(self, at: At, verdict: Judged) -> None:
         """A witness says that an instrument, or a whole connection, stands still."""
@@ -49,14 +51,31 @@ class Gaps:
         if verdict.action == "none":  # nothing will be done about it that could be seen here
             self._end(gap, at.ts)
 
-    def repaired(self, at: At, told: GapRepaired) -> None:
-        """A snapshot made instruments whole again."""
+    def repaired(self, at: At, told: GapRepaired, held: set[str]) -> None:
+        """A snapshot made instruments whole again.
+
+        A gap of all of a connection is over when all that is `held` by name is repaired; a repair
+        that names none ends whatever there is on its channel.
+        """
         begun = at.ts
-        for symbol in told.symbols or (_ALL,):
+        for symbol in told.symbols:
             for record in list(self._places.get((at.connection, told.channel, symbol), ())):
                 gap = self._open[at.connection, record]
                 begun = min(begun, gap.since)
                 self._heal(gap, symbol, at.ts)
+        if told.symbols:
+            for record in list(self._places.get((at.connection, told.channel, _ALL), ())):
+                gap = self._open[at.connection, record]
+                begun = min(begun, gap.since)
+                gap.named = sorted({*gap.named, *told.symbols})
+                if held and held <= set(gap.named):
+                    self._heal(gap, _ALL, at.ts)
+        else:
+            for record in list(self._of.get(at.connection, ())):
+                gap = self._open[at.connection, record]
+                if gap.channel == told.channel:
+                    begun = min(begun, gap.since)
+                    self._end(gap, at.ts)
         self.entries.append(
             Repair(
                 feed=self._feed,
@@ -75,6 +94,11 @@ class Gaps:
 
     def backfilled(self, at: At, told: Backfilled) -> None:
         """The venue's history of a time is in the archive, or is known to be gone."""
+        if told.whole and told.channel not in self.plain:
+            self.plain.add(told.channel)
+            for gap in list(self._open.values()):
+                if gap.channel == told.channel:
+                    self._end(gap, gap.found.ts)
         self.entries.append(
             Repair(
                 feed=self._feed,

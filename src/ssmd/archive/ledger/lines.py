@@ -52,8 +52,12 @@ class Wants:
         if line.keeper:
             del self._wanted[line.keeper][key]
             line.keeper = ""
-        if not line.wants or line.wants[-1].until is not None:
-            line.wants.append(Want(at, reason))
+        last = line.wants[-1] if line.wants else None
+        if last is None or last.until is not None:
+            before = 0 if last is None or last.until is None else last.until
+            line.wants.append(Want(at._replace(ts=max(at.ts, before)), reason))
+        elif at.ts < last.begun.ts:  # the clock was ahead then
+            last.begun = last.begun._replace(ts=at.ts)
 
     def end(self, at: At, key: Key, reason: str) -> None:
         """An open connection no longer wants it."""
@@ -120,6 +124,20 @@ class Covers:
         self._lines.of(key).covers.append(cover)
         return True
 
+    def since(self, connection: str, channel: str, symbols: Iterable[str]) -> int | None:
+        """Since when a connection holds any of them, by name or with all others, ns."""
+        mine = self._held.get(connection, {})
+        held = [mine[channel, of] for of in (*symbols, None) if (channel, of) in mine]
+        return min((cover.begun.ts for cover in held), default=None)
+
+    def named(self, connection: str, channel: str) -> set[str]:
+        """What a connection holds by name on a channel."""
+        return {
+            symbol
+            for of, symbol in self._held.get(connection, {})
+            if of == channel and symbol is not None
+        }
+
     def end(self, at: At, key: Key) -> None:
         """The venue confirmed its end."""
         cover = self._held.get(at.connection, {}).pop(key, None)
@@ -171,4 +189,4 @@ def settle(line: Line, frames: dict[str, int | None]) -> bool:
 def _close(line: Line, ts: int, reason: str) -> None:
     want = line.wants[-1] if line.wants else None
     if want is not None and want.until is None:
-        want.until, want.ended = ts, reason
+        want.until, want.ended = max(ts, want.begun.ts), reason

@@ -13,6 +13,7 @@ from ssmd.archive.ledger.entries import (
     Loss,
     Outage,
 )
+from ssmd.archive.ledger.words import WITHDRAWN
 
 Identity = tuple[object, ...]
 """What tells an entry from all others of its feed, open or closed."""
@@ -60,7 +61,9 @@ def merge(ledgers: Iterable[Ledger]) -> Ledger:
         venue=next((part.venue for part in reversed(parts) if part.venue), ""),
         since=min(part.since for part in parts),
         until=max(part.until for part in parts),
-        entries=in_order(entry for told in found.values() for entry in told.values()),
+        entries=in_order(
+            entry for told in found.values() for entry in told.values() if entry.reason != WITHDRAWN
+        ),
         activity=summed(counts),
     )
 

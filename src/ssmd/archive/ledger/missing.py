@@ -4,9 +4,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ssmd.archive.ledger.carry import At, Life, OpenLoss, Remains
-from ssmd.archive.ledger.entries import Hole, Loss
+from ssmd.archive.ledger.entries import Entry, Hole, Loss
 from ssmd.archive.ledger.facts import Facts
-from ssmd.archive.presence import Presence
+from ssmd.archive.ledger.words import NO_FRAMES, NO_WANTS, PENDING, RECORDS, WANTS, withdrawn
+from ssmd.archive.presence import Presence, Range
+from ssmd.model.intervals import Intervals
 from ssmd.model.records import Lost
 
 
@@ -17,6 +19,7 @@ class Missing:
         self,
         feed: str,
         facts: Sequence[Facts],
+        notes: Mapping[str, list[tuple[int, int]]],
         remains: Mapping[str, Remains],
         losses: Iterable[OpenLoss],
     ) -> None:
@@ -24,7 +27,12 @@ class Missing:
         self._presences: dict[str, Presence] = {}
         self._losses = list(losses)
         self._touched = dict.fromkeys(who for one in facts for who in one.held)
+        self._told = {connection for connection, left in remains.items() if left.told}
         marks: dict[str, dict[int, int]] = {}
+        records = {connection: dict(left.records) for connection, left in remains.items()}
+        for connection, numbered in notes.items():
+            records.setdefault(connection, {}).update(numbered)
+        self._records = {who: sorted(found.items()) for who, found in records.items()}
         for connection, left in remains.items():
             self._presences.setdefault(connection, Presence()).merge(left.held)
             marks.setdefault(connection, {}).update(left.marks)
@@ -37,15 +45,11 @@ class Missing:
 
     def before(self, connection: str, ordinal: int) -> int | None:
         """When the last marked frame before this one came, ns."""
-        marks = self._marks.get(connection, ())
-        at = bisect_left(marks, (ordinal, 0)) - 1
-        return marks[at][1] if at >= 0 else None
+        return _before(self._marks.get(connection, ()), ordinal)
 
     def after(self, connection: str, ordinal: int) -> int | None:
         """When the first marked frame after this one came, ns."""
-        marks = self._marks.get(connection, ())
-        at = bisect_right(marks, (ordinal, 1 << 63))
-        return marks[at][1] if at < len(marks) else None
+        return _after(self._marks.get(connection, ()), ordinal)
 
     def lost(self, at: At, told: Lost, symbols: list[str]) -> None:
         """Frames are declared lost."""
@@ -53,13 +57,32 @@ class Missing:
             OpenLoss(at, told.reason, first, last, symbols) for first, last in told.ordinals
         ]
 
+    def is_gone(self, connection: str, ordinal: int | None) -> bool:
+        """Whether a frame is not here, and later ones or a declaration show it."""
+        presence = self._presences.get(connection)
+        if presence is None or ordinal is None or ordinal in presence.frames:
+            return False
+        return ordinal <= _last(presence)
+
+    def is_torn(self, connection: str, record: int) -> bool:
+        """Whether any of a connection's records up to this one is missing."""
+        presence = self._presences.get(connection)
+        if presence is None:
+            return False
+        known = presence.records
+        return bool(known.missing(0, min(record, max(known.last, presence.lost_records.last))))
+
     def is_complete(self, connection: str) -> bool:
         """Whether it is closed, and everything it numbered is here or declared lost."""
         presence = self._presences.get(connection)
         return presence is not None and presence.is_complete
 
-    def told(self, lives: Mapping[str, Life]) -> Iterator[Hole | Loss]:
-        """Every loss that was not over before, and the holes of connections with news."""
+    def told(self, lives: Mapping[str, Life]) -> Iterator[Entry]:
+        """Every loss that was not over before, and the holes of connections with news.
+
+        What is missing before the last known frame of an open connection may be on its way, and is
+        told as well: nobody knows yet.
+        """
         for loss in self._losses:
             life = lives.get(loss.told.connection)
             since, until = self._times(loss, life)
@@ -74,18 +97,30 @@ class Missing:
                 symbols=tuple(loss.symbols),
                 ordinals=(loss.first, loss.last),
             )
-        for connection in self._touched:
-            presence = self._presences[connection]
-            if presence.closed is None:
+        for connection, presence in self._presences.items():
+            if connection not in self._touched and presence.closed is not None:
                 continue
             life = lives.get(connection)
-            for first, last in presence.holes(presence.closed.last_ordinal):
-                yield self._hole(connection, life, first, last)
+            found = [
+                self._hole(connection, life, first, last)
+                for first, last in presence.holes(_last(presence))
+            ]
+            found += self._unsaid(connection, life, presence)
+            if connection in self._told and not found:
+                yield withdrawn(self._hole(connection, life, 0, 0))
+            if found:
+                self._told.add(connection)
+            yield from found
 
     def carried(self, lives: Mapping[str, Life]) -> tuple[dict[str, Remains], list[OpenLoss]]:
         """What is to be known tomorrow: of the connections that something may still follow from."""
         remains = {
-            connection: Remains(presence.held(), self._edges(connection, presence))
+            connection: Remains(
+                presence.held(),
+                self._edges(connection, presence),
+                self._record_edges(connection, presence),
+                connection in self._told,
+            )
             for connection, presence in sorted(self._presences.items())
             if connection in lives and not presence.is_complete
         }
@@ -119,13 +154,50 @@ class Missing:
             feed=self._feed,
             since=since,
             until=max(since, until),
-            reason="missing",
+            reason=PENDING if life is not None and life.over is None else "missing",
             connection=connection,
             record=None,
             file="" if closed is None else closed.file,
             symbols=() if life is None else tuple(life.symbols),
             ordinals=(first, last),
         )
+
+    def _unsaid(self, connection: str, life: Life | None, presence: Presence) -> Iterator[Hole]:
+        """Our own records that are missing: what they said, and what follows, is not known."""
+        if life is None or life.asks:
+            return
+        ends = life.heard if life.over is not None else None
+        if life.closed is not None:
+            ends = life.closed.ts
+        unsaid = Intervals(_records_missing(presence))
+        for first, last in unsaid:
+            since = _before(self._records.get(connection, ()), first)
+            since = life.opened.ts if since is None else since
+            until = _after(self._records.get(connection, ()), last)
+            until = ends if until is None else until
+            for reason, end in ((RECORDS, until), (WANTS, ends)):
+                yield Hole(
+                    feed=self._feed,
+                    since=since,
+                    until=None if end is None else max(since, end),
+                    reason=reason,
+                    connection=connection,
+                    record=first,
+                    file="" if life.closed is None else life.closed.file,
+                    symbols=() if reason == WANTS else tuple(life.symbols),
+                    ordinals=NO_FRAMES if reason == RECORDS else NO_WANTS,
+                )
+
+    def _record_edges(self, connection: str, presence: Presence) -> list[tuple[int, int]]:
+        """Records beside those that are missing, and the last one."""
+        told = self._records.get(connection, [])
+        kept = set(told[-1:])
+        for first, last in _records_missing(presence):
+            at = bisect_left(told, (first, 0)) - 1
+            kept.update(told[max(at, 0) : at + 1])
+            at = bisect_right(told, (last, 1 << 63))
+            kept.update(told[at : at + 1])
+        return sorted(kept)
 
     def _edges(self, connection: str, presence: Presence) -> list[tuple[int, int]]:
         """Marks whose neighbours are not there."""
@@ -135,3 +207,26 @@ class Missing:
             for ordinal, ts in self._marks.get(connection, ())
             if ordinal + 1 not in frames or (ordinal and ordinal - 1 not in frames)
         ]
+
+
+def _last(presence: Presence) -> int:
+    """The last frame that is known to have been there."""
+    closed = presence.closed
+    return presence.last_ordinal if closed is None else closed.last_ordinal
+
+
+def _records_missing(presence: Presence) -> list[Range]:
+    """Records that are not here, declared or not."""
+    closed, known = presence.closed, presence.records
+    last = max(known.last, presence.lost_records.last)
+    return known.missing(0, last if closed is None else closed.last_record)
+
+
+def _before(known: Sequence[tuple[int, int]], number: int) -> int | None:
+    at = bisect_left(known, (number, 0)) - 1
+    return known[at][1] if at >= 0 else None
+
+
+def _after(known: Sequence[tuple[int, int]], number: int) -> int | None:
+    at = bisect_right(known, (number, 1 << 63))
+    return known[at][1] if at < len(known) else None

@@ -1,13 +1,14 @@
 """When a subscription was wanted and nobody held it. Pure: intents minus the union of coverages."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from ssmd.archive.ledger.carry import Cover, Line, Want
 from ssmd.archive.ledger.entries import Outage
+from ssmd.archive.ledger.words import UNKNOWN
 
 _EVER: Final = 1 << 63
 _UNSUBSCRIBED: Final = "unsubscribed"
@@ -29,9 +30,16 @@ class _Bare(msgspec.Struct, frozen=True):
     after: Cover | None
 
 
-def outages(feed: str, line: Line) -> Iterator[Outage]:
-    """The outages of a subscription that were not settled before."""
-    bare = list(_uncovered(line.covers))
+def outages(feed: str, line: Line, silent: Mapping[str, int]) -> Iterator[Outage]:
+    """The outages of a subscription that were not settled before.
+
+    Args:
+        feed: The feed's name.
+        line: The subscription.
+        silent: Up to when open connections that fell silent can count as live, ns.
+    """
+    covers = sorted(line.covers, key=lambda cover: cover.begun.ts)
+    bare = list(_uncovered(covers, silent))
     declined = [at.ts for at in line.declined]
     at = 0
     for want in line.wants:
@@ -49,13 +57,15 @@ def outages(feed: str, line: Line) -> Iterator[Outage]:
             look += 1
 
 
-def _uncovered(covers: list[Cover]) -> Iterator[_Bare]:
+def _uncovered(covers: list[Cover], silent: Mapping[str, int]) -> Iterator[_Bare]:
     """The gaps of a union, the time before and after it included."""
     edge, before = 0, None
     for cover in covers:
         if cover.begun.ts > edge:
             yield _Bare(edge, cover.begun.ts, before, cover)
-        until = _EVER if cover.until is None else cover.until
+        until = cover.until
+        if until is None:
+            until = max(silent.get(cover.begun.connection, _EVER), cover.begun.ts)
         if until >= edge:
             edge, before = until, cover
     if edge < _EVER:
@@ -71,7 +81,8 @@ def _outage(
     back = piece.after if until == piece.until else None
     if before is not None:
         connection, end = before.begun.connection, before.end
-        reason = "refused" if refused and before.ended == _UNSUBSCRIBED else before.ended
+        reason = UNKNOWN if before.until is None else before.ended
+        reason = "refused" if refused and reason == _UNSUBSCRIBED else reason
         record, file = (end.record, end.file) if end is not None else (None, "")
     else:
         connection, record, file = want.begun.connection, want.begun.record, want.begun.file

@@ -70,9 +70,9 @@ FACTS: Final[Mapping[str, Type]] = {
     "payload": "blob?",
 }
 """The columns of a facts file. What a row holds depends on its `kind`: a `note` its connection,
-number, `ts`, type and payload; a `mark` connection, ordinal (`number`) and `ts`; a `frames` row the
-first (`ts`) and last (`until`) receipt on its connection; an `activity` row symbol, minute (`ts`)
-and messages."""
+number, `ts`, type and payload; a `mark` connection, ordinal (`number`) and `ts`; a `right` the
+same of a gap's record and the last right message before it; a `frames` row the first (`ts`) and
+last (`until`) receipt on its connection; an `activity` row symbol, minute (`ts`) and messages."""
 
 _DIGITS: Final = 38
 """Most digits of a number that a venue counts by; a greater one is told as the greatest."""
@@ -170,6 +170,9 @@ def encode_facts(facts: Facts) -> bytes:
         ("mark", m.connection, m.ordinal, m.ts, none, none, none, none, none) for m in facts.marks
     ]
     rows += [
+        ("right", m.connection, m.ordinal, m.ts, none, none, none, none, none) for m in facts.rights
+    ]
+    rows += [
         ("frames", connection, none, first, last, none, none, none, none)
         for connection, (first, last) in sorted(facts.frames.items())
     ]
@@ -199,6 +202,7 @@ def decode_facts(content: bytes, name: str, held: dict[str, Held]) -> tuple[Fact
     activity = table.filter(counted).select(["symbol", "ts", "messages"])
     notes: list[Note] = []
     marks: list[Mark] = []
+    rights: list[Mark] = []
     frames: dict[str, tuple[int, int]] = {}
     for row in _rows(table.filter(arrow.compute.invert(counted))):
         match row["kind"]:
@@ -208,6 +212,8 @@ def decode_facts(content: bytes, name: str, held: dict[str, Held]) -> tuple[Fact
                 )
             case "mark":
                 marks.append(Mark(row["connection"], row["number"], row["ts"]))
+            case "right":
+                rights.append(Mark(row["connection"], row["number"], row["ts"]))
             case "frames":
                 frames[row["connection"]] = (row["ts"], row["until"])
     facts = Facts(
@@ -219,6 +225,7 @@ def decode_facts(content: bytes, name: str, held: dict[str, Held]) -> tuple[Fact
         notes=tuple(notes),
         marks=tuple(marks),
         activity={},
+        rights=tuple(rights),
     )
     columns = list(COLUMNS[ACTIVITY])
     return facts, Counts(activity.rename_columns(columns).cast(_schema(COLUMNS[ACTIVITY])))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ssmd.archive.ledger.entries import Hole
-from ssmd.archive.ledger.facts import UNREAD, Facts, Note, Unread
+from ssmd.archive.ledger.facts import UNREAD, Facts, Mark, Note, Unread
 from ssmd.archive.manifest import Manifest
 from ssmd.archive.presence import Held, Range
 from ssmd.model.envelope import CONNECTION
@@ -24,7 +24,7 @@ def told(facts: Facts, known: Manifest) -> Facts:
         facts: What could be read of it.
         known: Its manifest.
     """
-    frames, notes = dict(facts.frames), list(facts.notes)
+    frames, notes, marks = dict(facts.frames), list(facts.notes), list(facts.marks)
     begin, end = known.slot, known.slot + known.interval_s * SECOND_NS
     channels = tuple(name for name in sorted(known.contents.types) if name[0] != "_")
     asked = f"{facts.feed}-rest-"  # what is asked for over REST is no subscription
@@ -44,6 +44,7 @@ def told(facts: Facts, known: Manifest) -> Facts:
         if held.ordinals:
             before = frames.get(connection, (first, last))
             frames[connection] = (before[0], last)
+            marks.append(Mark(connection, held.ordinals[-1][1], last))
         ordinals = _ends(held.ordinals, read.ordinals)
         unread.append(
             Unread(
@@ -59,6 +60,7 @@ def told(facts: Facts, known: Manifest) -> Facts:
         held=kept,
         frames=dict(sorted(frames.items())),
         notes=tuple(sorted(notes, key=lambda note: (note.connection, note.record))),
+        marks=tuple(sorted(marks)),
         unread=tuple(unread),
     )
 
