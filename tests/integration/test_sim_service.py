@@ -194,7 +194,8 @@ async def test_a_wrong_start_is_refused_before_anything_listens(tmp_path: Path) 
         {"play": capture, "faults": ["freeze:symbol=A"]},
         {"certificate": capture},
     ]
+    before = signal.getsignal(signal.SIGTERM)
     for options in wrong:
         with pytest.raises(ConfigError):
             await service.run("kraken", ledger=tmp_path / "l", **options)  # type: ignore[arg-type]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -31,6 +31,7 @@ from ssmd.runtime.unknown import did_you_mean
 _SHOWN: Final = 20
 """So many spans are shown to a person."""
 _INTERRUPTED: Final = 130
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 _ANY: Final = "?"
 """An instrument nobody has: to ask whether a channel's past is told at all."""
 
@@ -244,11 +245,16 @@ def _fill_all(
 
 async def _stoppable(asking: Coroutine[None, None, None]) -> None:
     """Let Ctrl-C and SIGTERM end it as a cancellation does, wherever they are heard."""
-    task = asyncio.ensure_future(asking)
+    task, loop_now = asyncio.ensure_future(asking), asyncio.get_running_loop()
     with contextlib.suppress(ValueError, RuntimeError):  # only the main thread hears any
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    await task
+        for number in _STOPPING:
+            loop_now.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    finally:
+        with contextlib.suppress(ValueError, RuntimeError):
+            for number in _STOPPING:
+                loop_now.remove_signal_handler(number)
 
 
 def _told(venue: Venue, span: Missing) -> dict[str, object]:

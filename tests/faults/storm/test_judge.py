@@ -93,9 +93,13 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """A connector killed, a connection reset, messages withheld."""
     root = tmp_path_factory.mktemp("storm")
     kinds = catalog.chosen(["kill_connector", "abort", "gap"])
-    outcome = loop.run(running.perform(root / "data", 7, kinds, strikes=3))
-    assert running.complaints(outcome) == []
-    return Case(root, outcome)
+    for seed in range(7, 13):  # now and then nothing is on its way when a connection ends
+        place = root / f"seed-{seed}"
+        outcome = loop.run(running.perform(place / "data", seed, kinds, strikes=3))
+        assert running.complaints(outcome) == []
+        if outcome.verdict.explained:
+            return Case(place, outcome)
+    pytest.fail("no schedule lost anything on its way: nothing can be judged")
 
 
 def test_an_archive_written_anew_passes_as_the_first_one_did(case: Case) -> None:

@@ -48,7 +48,7 @@ def test_what_decodes_is_not_all_to_be_believed(killed: Path, tmp_path: Path, se
     lines = decoded(path)
     assert "comes" in tear_segment(path, Random(seed))
     assert path.read_bytes().startswith(before)
-    assert len(decoded(path)) == len(lines) + 1, "recovery has nothing to give up"
+    assert len(decoded(path)) > len(lines), "recovery has nothing to give up"
     archive(root).close()  # recovers
     assert held(root) == committed
     report = verify.verify(root)
