@@ -19,7 +19,6 @@ from ssmd.model.records import (
     GapFound,
     Judged,
     LedgerRecord,
-    Wanted,
     decode_connection,
     decode_ledger,
     encode,
@@ -169,23 +168,6 @@ def test_an_outage_with_the_wrong_reason_is_seen(case: Case) -> None:
     (problem,) = verdict.problems
     assert "is said to be `shutdown`" in problem
     assert "`died`" in problem
-
-
-def test_an_outage_that_is_not_told_is_seen(case: Case) -> None:
-    """Who says of a subscription that it was no longer wanted hides what it misses."""
-    said = [
-        record
-        for each in case.envelopes
-        if each.type == LEDGER and isinstance(record := decode_ledger(each.payload), Wanted)
-    ]
-    hidden = (said[0].channel, said[0].symbol)
-
-    def hide(record: Record, _: str) -> Record | None:
-        of_hidden = isinstance(record, Wanted) and (record.channel, record.symbol) == hidden
-        return None if of_hidden else record
-
-    problems = str(case.judged(changed(case.envelopes, hide)).problems)
-    assert "the ledger does not say so" in problems
 
 
 def test_a_gap_that_is_not_told_is_seen(case: Case) -> None:
