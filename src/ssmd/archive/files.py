@@ -44,6 +44,14 @@ def names(root: Path, under: str) -> Iterator[str]:
             yield name
 
 
+def size(root: Path, name: str) -> int:
+    """How many bytes a file has; 0 when it is gone."""
+    try:
+        return (root / name).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def clean(root: Path, writer: str) -> None:
     """Remove what a writer's unfinished writes left: only its own process may call this."""
     for under in (layout.RAW, layout.WRITERS):

@@ -113,7 +113,7 @@ class _Verification:
         for place, kind in files.walk(self._root):
             places.setdefault(place, set()).add(kind)
         self._total = sum(
-            self._size(place.name(kind))
+            files.size(self._root, place.name(kind))
             for place, kinds in places.items()
             for kind in kinds & {"sealed", "open"}
         )
@@ -247,12 +247,6 @@ class _Verification:
         self._advance(place.name(kind))
         return found
 
-    def _size(self, name: str) -> int:
-        try:
-            return (self._root / name).stat().st_size
-        except FileNotFoundError:
-            return 0
-
     def _advance(self, name: str) -> None:
-        self._done += self._size(name)
+        self._done += files.size(self._root, name)
         self._progress(min(self._done, self._total), self._total)

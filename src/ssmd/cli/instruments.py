@@ -138,7 +138,8 @@ def _feeds(root: Path, feed: str | None) -> list[str]:
 def _symbol(ledger: Ledger, instrument: str) -> str | None:
     """The venue's own string for an instrument that a feed held at some time; None if it did not."""
     own = instrument.removeprefix(f"{ledger.venue}:")
-    return next((name for name in (own, instrument) if name in _symbols(ledger)), None)
+    known = _symbols(ledger)
+    return next((name for name in (own, instrument) if name in known), None)
 
 
 def _symbols(ledger: Ledger) -> set[str]:

@@ -107,7 +107,7 @@ class Fields:
         if exact is None:
             return None
         if not _in_64_bits(exact) or exact != exact.to_integral_value():
-            self.inexact[column or name] = _spelled(self._values[name])
+            self.inexact[column or name] = spelled(self._values[name])
             return None
         return int(exact)
 
@@ -143,7 +143,7 @@ class Fields:
                 return moment
         except ValueError:
             pass
-        self.inexact[column or name] = _spelled(value)
+        self.inexact[column or name] = spelled(value)
         return None
 
     def items(self, name: str) -> list[object]:
@@ -160,7 +160,7 @@ class Fields:
         if self.raw(name) is None:
             return None
         return tuple(
-            value if isinstance(value, str) else _spelled(value) for value in self.items(name)
+            value if isinstance(value, str) else spelled(value) for value in self.items(name)
         )
 
     def json(self, name: str) -> str | None:
@@ -183,7 +183,7 @@ class Fields:
             return None
         value = _shifted(exact, len(str(unit)) - 1) if _in_64_bits(exact) else None
         if value is None or not _in_64_bits(value) or value != value.to_integral_value():
-            self.inexact[column or name] = _spelled(self._values[name])
+            self.inexact[column or name] = spelled(self._values[name])
             return None
         return int(value)
 
@@ -193,7 +193,7 @@ class Fields:
             return None
         shifted = exact if divide == 1 else _shifted(exact, 1 - len(str(divide)))
         if shifted is None or not fits(shifted, scale):
-            self.inexact[column or name] = _spelled(self._values[name])
+            self.inexact[column or name] = spelled(self._values[name])
             return None
         return shifted
 
@@ -203,7 +203,7 @@ class Fields:
             return None
         exact = exactly(value)
         if exact is None:
-            self.inexact[column or name] = _spelled(value)
+            self.inexact[column or name] = spelled(value)
         return exact
 
 
@@ -246,9 +246,10 @@ def _shifted(value: Decimal, places: int) -> Decimal | None:
         return None
 
 
-def _spelled(value: object) -> str:
+def spelled(value: object) -> str:
+    """A text as it is, anything else as JSON."""
     return value if isinstance(value, str) else encode(value)
 
 
 def _shown(value: object) -> str:
-    return _spelled(value)[:60]
+    return spelled(value)[:60]

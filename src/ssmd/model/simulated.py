@@ -1,6 +1,7 @@
 """The venue's side of the talk, for simulated venues: no socket, no clock, no IO."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -192,3 +193,8 @@ class SimulatedMarket(Protocol):
             ConfigError: This market cannot do that.
         """
         ...
+
+
+def falling_weights(number: int) -> list[float]:
+    """Cumulative weights of so many markets: each is moved less than the one before it."""
+    return list(accumulate(1 / (1 + i) for i in range(number)))

@@ -104,11 +104,11 @@ def absences(
 
 def stopped(ledger: Ledger) -> int | None:
     """When a feed's recording was told to stop, ns, if that is the last that is known of it."""
-    at = [each.since for each in absences(ledger) if is_stop(each, ledger)]
-    return max(at, default=None)
+    outages = (entry for entry in ledger.entries if isinstance(entry, Outage))
+    return max((each.since for each in outages if is_stop(each, ledger)), default=None)
 
 
-def is_stop(each: Absence, ledger: Ledger) -> bool:
+def is_stop(each: Absence | Outage, ledger: Ledger) -> bool:
     """Whether something is missing only since recording was told to stop, at the very end."""
     at_the_end = each.since >= ledger.until - _ENDING_NS
     return each.until is None and each.reason == _STOPPED and at_the_end

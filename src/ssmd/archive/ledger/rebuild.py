@@ -98,7 +98,9 @@ class _Rebuilding:
         self._progress = progress
         self._done = 0
         self._total = sum(
-            self._size(place.name(kind)) for place, kind in files.walk(root) if kind == "sealed"
+            files.size(root, place.name(kind))
+            for place, kind in files.walk(root)
+            if kind == "sealed"
         )
         self._segments = self._days = self._equal = 0
         self._behind: list[str] = []
@@ -200,7 +202,7 @@ class _Rebuilding:
         facts, sound = segments.read(self._root, source, known, recheck.watch)
         made = segments.divided(facts)
         self._segments += 1
-        self._done += self._size(place.name())
+        self._done += files.size(self._root, place.name())
         self._progress(min(self._done, self._total), self._total)
         kept = None if known is None else segments.stored(self._root, place, known)
         if not sound:  # `verify` says so; what was gathered when it was whole is the better word
@@ -243,12 +245,6 @@ class _Rebuilding:
             return (self._root / name).read_bytes()
         except FileNotFoundError:
             return None
-
-    def _size(self, name: str) -> int:
-        try:
-            return (self._root / name).stat().st_size
-        except FileNotFoundError:
-            return 0
 
 
 def _difference(made: Made, name: str, kept: bytes | None, content: bytes) -> str | None:

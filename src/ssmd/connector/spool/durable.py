@@ -92,7 +92,7 @@ class Durable:
         lost: list[Envelope] = []
         for position, known, is_whole in self._unsynced:
             positions.append(position)
-            envelope = known if is_whole else self._read(position)
+            envelope = known if is_whole else self._shelf.find(position)
             if envelope is not None:
                 kept.append((position, envelope))
             elif self._shelf.is_acknowledged(position):
@@ -114,10 +114,6 @@ class Durable:
         self._totals, self._in_doubt = before, False
         self.wanted.set()
         return totals, lost
-
-    def _read(self, position: int) -> Envelope | None:
-        entries = self._shelf.read(position, 1)
-        return entries[0].envelope if entries and entries[0].position == position else None
 
     def _sync(self, files: list[SpoolFile]) -> None:
         self._shelf.sync(files)

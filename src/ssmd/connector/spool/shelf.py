@@ -12,6 +12,7 @@ from ssmd.connector.spool.device import Device
 from ssmd.connector.spool.file import SpoolFile
 from ssmd.connector.spool.lag import Lag
 from ssmd.connector.spool.lives import Lives
+from ssmd.model.envelope import Envelope
 
 
 class Shelf:
@@ -173,6 +174,11 @@ class Shelf:
             if entries:
                 return entries
         return []
+
+    def find(self, position: int) -> Envelope | None:
+        """The envelope at a position, read back; None when it is gone."""
+        entries = self.read(position, 1)
+        return entries[0].envelope if entries and entries[0].position == position else None
 
     def begin_sync(self) -> list[SpoolFile]:
         """The files to be made durable now; none of them goes until `end_sync`."""

@@ -153,8 +153,7 @@ class Spool:
 
     def find(self, position: int) -> Envelope | None:
         """The envelope at a position, read back; None when it is gone."""
-        entries = self._shelf.read(position, 1)
-        return entries[0].envelope if entries and entries[0].position == position else None
+        return self._shelf.find(position)
 
     def acknowledged(self, position: int, sequence: int) -> None:
         """The bus stored an envelope under a stream sequence (0: it was set aside)."""

@@ -2,13 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from itertools import accumulate
 from random import Random
 from typing import Final
 
 from ssmd.model.errors import ConfigError
 from ssmd.model.frame import Now
-from ssmd.model.simulated import SimulationOptions
+from ssmd.model.simulated import SimulationOptions, falling_weights
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.venues.kalshi import simulated_lifecycle as lifecycle
 from ssmd.venues.kalshi.simulated_listing import Listing, Stamp
@@ -185,9 +184,9 @@ class Market:
     def listeners_changed(self) -> None:
         """Somebody came or left, or a market did: see again who hears what."""
         self._heard = [listing for listing in self.listings.values() if listing.heard]
-        self._weights = _falling(len(self._heard))
+        self._weights = falling_weights(len(self._heard))
         self._unheard = [listing for listing in self.listings.values() if listing.idle]
-        self._unheard_weights = _falling(len(self._unheard))
+        self._unheard_weights = falling_weights(len(self._unheard))
 
     def at(self, now: Now) -> None:
         """Let the clock of the exchange be this: markets open, and those whose time is up go on."""
@@ -287,8 +286,3 @@ class Market:
                 self._flaws.remove(wanted)
                 listing.skip()
                 return
-
-
-def _falling(number: int) -> list[float]:
-    """Cumulative weights of so many markets: each is moved less than the one before it."""
-    return list(accumulate(1 / (1 + i) for i in range(number)))

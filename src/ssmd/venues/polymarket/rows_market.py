@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from ssmd.model.fields import Fields, encode
+from ssmd.model.fields import Fields, spelled
 from ssmd.venues.polymarket.rows_message import Found, Message, Problem
 from ssmd.venues.polymarket.tables import (
     BestBidAsk,
@@ -113,7 +113,7 @@ def new_market(message: Message) -> Found:
             ts_event=message.ts_event,
             market=message.market,
             market_id=message.text("id"),
-            outcome=None if outcome is None else _spelled(outcome),
+            outcome=None if outcome is None else spelled(outcome),
             question=message.text("question"),
             slug=message.text("slug"),
             description=message.text("description"),
@@ -173,12 +173,7 @@ def _tokens(message: Message) -> Iterator[tuple[int, str | None] | Problem]:
     seen: set[str] = set()
     for index, token in enumerate(tokens):
         if isinstance(token, bool) or not isinstance(token, str | int) or token == "":
-            yield Problem(f"assets_ids[{index}]", f"not a token: {_spelled(token)[:60]}")
+            yield Problem(f"assets_ids[{index}]", f"not a token: {spelled(token)[:60]}")
         elif str(token) not in seen:
             seen.add(str(token))
             yield index, str(token)
-
-
-def _spelled(value: object) -> str:
-    """A text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else encode(value)

@@ -1,12 +1,11 @@
 """A simulated Polymarket: seeded conditions, moved on together, shared by all sockets."""
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from random import Random
 from typing import Final, Protocol
 
 from ssmd.model.frame import Now
-from ssmd.model.simulated import Emission, SimulationOptions
+from ssmd.model.simulated import Emission, SimulationOptions, falling_weights
 from ssmd.venues.polymarket.simulated_lifecycle import market_resolved, new_market
 from ssmd.venues.polymarket.simulated_listing import CRYPTO, GROUPS, Condition, Group
 
@@ -131,10 +130,10 @@ class Market:
         """Somebody subscribed or left: see again who hears what."""
         held = {token for socket in self.sockets for token in socket.held}
         self._heard = [c for c in self.open if not held.isdisjoint(c.tokens)]
-        self._weights = _falling(len(self._heard))
+        self._weights = falling_weights(len(self._heard))
         heard = set(self._heard)
         self._unheard = [c for c in self.open if c not in heard and c.is_open]
-        self._unheard_weights = _falling(len(self._unheard))
+        self._unheard_weights = falling_weights(len(self._unheard))
 
     def advance(self, now: Now) -> None:
         """Let happen what is due by the rate; the time since the last call is told by `now`."""
@@ -266,11 +265,6 @@ class Market:
                 self._flaws.remove(wanted)
                 return True
         return False
-
-
-def _falling(number: int) -> list[float]:
-    """Cumulative weights of so many conditions: each is moved less than the one before it."""
-    return list(accumulate(1 / (1 + i) for i in range(number)))
 
 
 def _deliver(message: Emission, token: str, listeners: list[Listener]) -> int:
