@@ -274,8 +274,9 @@ class Shard:
                     tuning=self._tuning,
                     tls=self._tls,
                 )
-            except (ConnectFailed, asyncio.CancelledError):
-                upgrade.abandon()
+            except BaseException as error:
+                failed = isinstance(error, ConnectFailed)
+                await upgrade.abandon("connect_failed" if failed else "shutdown")
                 raise
         return upgrade.connection, socket
 
