@@ -119,6 +119,7 @@ def a_venue(session: Callable[[], Talk], **limits: object) -> Venue:
         rest=no_rest(),
         rows=lambda _: Decoded(),
         tables=(),
+        facts=lambda _: (),
         pause=lambda _: None,
     )
 

@@ -62,8 +62,7 @@ def _records(spool: Spool) -> list[Opened | Closed]:
 
 
 async def test_a_stop_in_the_moment_of_opening_closes_what_opened(tmp_path: Path) -> None:
-    """The opening record is written, and nobody holds the connection yet: it is closed all the
-    same, before the shard has ended."""
+    """The opening record is written, nobody holds the connection yet: the shard closes it."""
     clock = ManualClock()
     spool = make_spool(tmp_path, clock)
     running: list[asyncio.Task[None]] = []

@@ -76,6 +76,10 @@ class Scene:
         """Where the venue writes down what it says and what is done to it."""
         return self.stage.ledgers / self.feed
 
+    def control(self, service: str) -> Path:
+        """The file that orders what befalls a service's clock and disk."""
+        return self._controls[service]
+
     def order(self, service: str, **changes: object) -> None:
         """Change what a service's clock and disk are ordered to do."""
         orders = msgspec.structs.replace(self._orders[service], **changes)

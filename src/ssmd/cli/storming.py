@@ -36,9 +36,12 @@ _RATE: Final = 800.0
 _BOOKS_S: Final = 0.5
 _DRAIN_S: Final = 150.0
 _WATCH_S: Final = 0.2
-_HURRY: Final = LimitOverrides(connect_interval_s=0.2, ping_interval_s=2.0, pong_intervals=10.0)
+_HURRY: Final = LimitOverrides(
+    connect_interval_s=0.2, ping_interval_s=2.0, pong_intervals=10.0, ack_timeout_s=5.0
+)
 """What a venue of ours does not mind: no pause between two attempts, and pings by which a socket is
-found soon that ended without a word. No pong is missed before 20 s: machines are busy."""
+found soon that ended without a word. No pong is missed before 20 s: machines are busy. What was not
+answered is given up while whoever waits for its effect still does."""
 _DISK: Final = "300m"
 _ENTRY: Final = "ssmd.sim.storm.entry"
 

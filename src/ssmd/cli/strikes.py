@@ -17,11 +17,10 @@ from ssmd.cli.venue_strikes import Effect, VenueStrikes
 from ssmd.model.errors import SsmdError
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.sim.storm.plan import Strike
+from ssmd.sim.storm.switches import synced
 from ssmd.sim.storm.tearing import newest, tear, tear_segment
 
 _THROTTLE_BYTES: Final = 40_000
-_UNSYNCED_S: Final = 0.3
-"""What a spool wrote before this was made durable long ago, in seconds."""
 _FLOOR_BYTES: Final = 127 << 20
 """A little less than the free space at which spool and archive stop."""
 _ASLEEP_S: Final = 60.0
@@ -103,13 +102,10 @@ class Strikes:
         name = scene.connector
         mark, child = scene.mark(name), pipeline.child(name)
         folder = spool_folder(self._root, scene.feed)
-        file = newest(folder, _SPOOLS)
-        synced = 0 if file is None else file.stat().st_size
-        await scene.clock.sleep(_UNSYNCED_S if torn else 0.0)
         await pipeline.kill(name)
         done = ""
         if torn and (last := newest(folder, _SPOOLS)) is not None:
-            done = tear(last, self._chance, synced=synced if last == file else 0)
+            done = tear(last, self._chance, synced=synced(scene.control(name), last))
         await scene.spawn(name)
         told = await scene.says(name, "spool.recovered", mark)
         found = told[0] if told else {}

@@ -9,7 +9,7 @@ import pytest
 
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.sim.manual_clock import ManualClock
-from ssmd.sim.storm.switches import Orders, SteppedClock, Switches, order
+from ssmd.sim.storm.switches import Orders, SteppedClock, Switches, order, synced
 from ssmd.sim.storm.tearing import newest, tear
 
 
@@ -81,3 +81,21 @@ def test_the_file_written_last_is_found(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
         os.utime(tmp_path / name, (moment, moment))
     assert newest(tmp_path, "*.wal") == tmp_path / "deep" / "b.wal"
+
+
+def test_what_was_made_durable_is_known_to_the_byte(tmp_path: Path) -> None:
+    """Who tears a spool takes nothing that an fsync had promised, however late the kill came."""
+    file, data = tmp_path / "service.json", tmp_path / "data"
+    spool = Switches(file, ManualClock()).spool()
+    handle = os.open(data, os.O_RDWR | os.O_CREAT)
+    try:
+        spool.write(handle, memoryview(b"abc"))
+        assert synced(file, data) == 0
+        spool.sync(handle)
+        spool.write(handle, memoryview(b"def"))
+        assert synced(file, data) == 3
+        os.truncate(data, 2)
+        spool.sync(handle)
+        assert synced(file, data) == 2
+    finally:
+        os.close(handle)

@@ -53,6 +53,7 @@ class Switches:
 
     def __init__(self, file: Path, clock: Clock) -> None:
         self._file = file
+        self._synced = _marks(file)
         self._clock = clock
         self.orders = Orders()
         self.look()
@@ -77,7 +78,9 @@ class Switches:
 
         def sync(descriptor: int) -> None:
             self._meet(self.orders.sync)
+            written = os.fstat(descriptor)
             SYSTEM.sync(descriptor)
+            _mark(self._synced, written)
 
         def free(directory: Path) -> int:
             return 0 if self.orders.full else SYSTEM.free(directory)
@@ -105,6 +108,34 @@ class Switches:
         if name:
             code = getattr(errno, name)
             raise OSError(code, os.strerror(code))
+
+
+def synced(file: Path, path: Path) -> int:
+    """How many bytes of a spool's file were made durable for sure: what the last fsync found.
+
+    Args:
+        file: The control file of whoever wrote it.
+        path: The spool's file.
+    """
+    try:
+        return int((_marks(file) / str(path.stat().st_ino)).read_text())
+    except FileNotFoundError:
+        return 0
+
+
+def _marks(file: Path) -> Path:
+    """Where a service notes what it made durable, a file an inode."""
+    return file.with_suffix(".synced")
+
+
+def _mark(folder: Path, written: os.stat_result) -> None:
+    """Note a length, in one write of always the same size: a killed process leaves it whole."""
+    folder.mkdir(exist_ok=True)
+    handle = os.open(folder / str(written.st_ino), os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.pwrite(handle, b"%020d" % written.st_size, 0)
+    finally:
+        os.close(handle)
 
 
 class SteppedClock:
