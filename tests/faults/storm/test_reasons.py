@@ -142,6 +142,14 @@ def test_an_outage_that_nothing_struck_is_told(venue: Path) -> None:
     assert "gives no reason at all" in problem
 
 
+def test_last_words_need_a_spool_that_keeps_them(venue: Path) -> None:
+    """Who is stopped while nothing can be kept has died, for all that is known."""
+    stop = struck("stop_connector", since=24, until=26)
+    assert judged(venue, strikes=(stop,)).problems
+    assert judged(venue, strikes=(stop, struck("spool_enospc", since=24, until=26))).problems == []
+    assert judged(venue, strikes=(struck("spool_enospc", since=24, until=26),)).problems
+
+
 def test_a_drain_ends_connections(venue: Path) -> None:
     """What is sent after everything was asked to end lies beyond what the ledger knows."""
     last = outage(since=100, until=None, reason="shutdown")

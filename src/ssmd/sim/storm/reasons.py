@@ -23,6 +23,8 @@ _BEGINNINGS: Final = frozenset({"start", "never"})
 """Reasons of outages before the first acknowledgement: nothing ended."""
 _KEEPS_NOTHING: Final = "spool_full"
 _ASKED_ANEW: Final = "unsubscribed"
+_UNSAID: Final = "died"
+"""What is known of a process that ended while its spool kept nothing, its last words neither."""
 _DRAINED: Final = ("shutdown",)
 _EVER: Final = 1 << 62
 
@@ -190,6 +192,9 @@ class Reasons:
         else:
             ended = socket.closed or max((message.ts for message in socket.emitted()), default=0)
             allowed = self._allowed(ended, lambda kind: kind.ends)
+            stopped = not allowed.isdisjoint(_DRAINED)
+            if stopped and _KEEPS_NOTHING in self._allowed(ended, lambda kind: kind.losses):
+                allowed.add(_UNSAID)
             if ended >= self._drained:
                 allowed.update(_DRAINED)
         if outage.reason not in allowed:
