@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ssmd.archive.ledger.entries import Coverage, Entry, Gap, Hole, Ledger, Loss, Outage
@@ -140,6 +141,17 @@ def test_an_outage_that_nothing_struck_is_told(venue: Path) -> None:
     """Whoever loses a connection without a fault has a fault of his own."""
     (problem,) = judged(venue, strikes=(struck(since=60, until=61),)).problems
     assert "gives no reason at all" in problem
+
+
+def test_an_answer_may_come_late_as_long_as_the_gap_lasts(venue: Path) -> None:
+    """Asking anew is a consequence of a gap that is judged by itself, and of nothing else."""
+    anew = outage(since=15, until=16, reason="unsubscribed")
+    strikes = (struck("checksum", since=9, until=11), struck(since=19, until=26))
+    long = msgspec.structs.replace(gap(10), until=at(17))
+    assert judged(venue, entries=(*WHOLE, long, anew), strikes=strikes).problems == []
+    assert judged(venue, entries=(*WHOLE, gap(10), anew), strikes=strikes).problems
+    other = msgspec.structs.replace(long, symbols=("C/D",))
+    assert judged(venue, entries=(*WHOLE, other, anew), strikes=strikes).problems
 
 
 def test_last_words_need_a_spool_that_keeps_them(venue: Path) -> None:

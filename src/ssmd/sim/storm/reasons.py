@@ -205,7 +205,12 @@ class Reasons:
             )
 
     def _renewing(self, outage: Outage) -> set[str]:
-        """A subscription is asked for anew after a gap: whatever makes gaps may bring that about."""
+        """A subscription is asked for anew after a gap: whatever makes gaps may bring that about.
+
+        A venue may answer late: as long as the gap lasts.
+        """
+        if any(_is_anew(outage, gap) for gap in self._of(Gap)):
+            return {_ASKED_ANEW}
         if self._times_prove:
             near = self._allowed(outage.since, lambda kind: kind.gaps)
             near |= self._allowed(outage.since + SLACK_NS, lambda kind: kind.gaps)
@@ -274,6 +279,15 @@ class Reasons:
 
     def _complain(self, problem: str) -> None:
         self._result.problems.append(problem)
+
+
+def _is_anew(outage: Outage, gap: Gap) -> bool:
+    """Whether a subscription is without data because a gap of its own is being repaired."""
+    return (
+        (gap.connection, gap.channel) == (outage.connection, outage.channel)
+        and (not gap.symbols or outage.symbol in gap.symbols)
+        and gap.since <= outage.since <= _end(gap)
+    )
 
 
 def _meet(one: Struck, other: Struck) -> bool:
