@@ -5,6 +5,7 @@ is lost once and comes back; it is folded at half and at full size, which shows 
 subscription does not grow.
 """
 
+import resource
 import statistics
 import sys
 import time
@@ -17,7 +18,7 @@ from ssmd.archive.contents import Tally
 from ssmd.archive.ledger.carry import Carry
 from ssmd.archive.ledger.collector import Collector
 from ssmd.archive.ledger.condition import conditions
-from ssmd.archive.ledger.entries import Activity, Ledger
+from ssmd.archive.ledger.entries import Activity, Coverage, Entry, Gap, Ledger
 from ssmd.archive.ledger.facts import MINUTE_NS, Facts
 from ssmd.archive.ledger.fold import fold
 from ssmd.archive.presence import Presence
@@ -29,6 +30,7 @@ from ssmd.model.timestamp import SECOND_NS, connection_id
 SUBSCRIPTIONS = 100_000
 CONNECTIONS = 50
 FRAMES = 200_000
+FLAPPING = 10_000
 ROUNDS = 5
 START = 1_799_971_200 * SECOND_NS
 """Midnight UTC."""
@@ -129,6 +131,11 @@ def cpu(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     return statistics.median(times)
 
 
+def peak() -> float:
+    """The most memory that this process has had, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def collecting() -> None:
     """Print what a frame costs, beside what the manifest's own count of it costs."""
     symbols = [f"S{index}" for index in range(500)]
@@ -179,11 +186,43 @@ def folding(subscriptions: int) -> None:
         for name, work in steps.items():
             seconds = cpu(work, 3)
             print(f"{name:32} {seconds:8.2f} s {seconds / size * 1e6:8.1f} us/subscription")
+        print(f"{'most memory so far':32} {peak():8.0f} MiB")
+
+
+def flapping(connections: int) -> None:
+    """Print what it costs to judge an instrument of which two connections go on and off all day."""
+    for count in (connections // 2, connections):
+        step = layout.DAY_NS // count
+        entries: list[Entry] = []
+        for at in range(count):
+            since, who = START + at * step, f"c{at}"
+            entries += [
+                Coverage(
+                    feed="bench", since=since, until=since + 2 * step, reason="start",
+                    connection=who, record=0, file="", channel="trade", symbol="A", ordinal=0,
+                    ended="lost",
+                ),
+                Gap(
+                    feed="bench", since=since + step // 2, until=since + step, reason="sequence",
+                    connection=who, record=1, file="", channel="trade", symbols=("A",), expected=1,
+                    found=2, ordinal=9,
+                ),
+            ]  # fmt: skip
+        end = START + layout.DAY_NS
+        ledger = Ledger(
+            feed="bench", venue="", since=START, until=end, entries=tuple(entries), activity=()
+        )
+
+        def judge(ledger: Ledger = ledger, end: int = end) -> None:
+            assert len(list(conditions(ledger, START, end, lambda _: None, ["A"]))) == 1
+
+        print(f"{count} connections of one instrument{'':6} {cpu(judge, 3) * 1e3:8.1f} ms")
 
 
 def main() -> None:
     """Measure, and print."""
     collecting()
+    flapping(FLAPPING)
     folding(int(sys.argv[1]) if len(sys.argv) > 1 else SUBSCRIPTIONS)
 
 

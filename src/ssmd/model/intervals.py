@@ -80,14 +80,13 @@ class Intervals:
     def missing(self, first: int, last: int) -> list[tuple[int, int]]:
         """The intervals between `first` and `last`, both included, that are not in the set."""
         holes: list[tuple[int, int]] = []
-        for low, high in self:
-            if high < first:
-                continue
+        for at in range(bisect_left(self._lasts, first), len(self._firsts)):
+            low = self._firsts[at]
             if low > last:
                 break
             if low > first:
                 holes.append((first, low - 1))
-            first = high + 1
+            first = self._lasts[at] + 1
         if first <= last:
             holes.append((first, last))
         return holes

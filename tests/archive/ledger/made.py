@@ -39,11 +39,12 @@ class Scene:
         reason: str = "start",
         shards: int | None = None,
         writer: str = WRITER,
+        venue: str = "venue",
     ) -> "Wire":
         """Open a connection that wants something at once."""
         self._connections += 1
         wire = Wire(self, connection_id(FEED, shard, at, self._connections), writer)
-        wire.opened(at, shard, previous, reason, shards)
+        wire.opened(at, shard, previous, reason, shards, venue)
         for key in wants:
             wire.want(at, key, reason)
         return wire
@@ -83,13 +84,19 @@ class Wire:
         self._record = 0
 
     def opened(
-        self, at: int, shard: int | str, previous: "Wire | None", reason: str, shards: int | None
+        self,
+        at: int,
+        shard: int | str,
+        previous: "Wire | None",
+        reason: str,
+        shards: int | None,
+        venue: str,
     ) -> None:
         self.say(
             at,
             records.Opened(
                 feed=FEED,
-                venue="venue",
+                venue=venue,
                 shard=shard,
                 endpoint="",
                 local="",
@@ -114,6 +121,11 @@ class Wire:
         ordinal, self._ordinal = self._ordinal, self._ordinal + 1
         self._keep(at, kind, b"{}", ordinal=ordinal, symbols=symbols)
         return ordinal
+
+    def snapshot(self, at: int, symbol: str) -> None:
+        """A frame that states a whole book."""
+        ordinal, self._ordinal = self._ordinal, self._ordinal + 1
+        self._keep(at, "book", b'{"type":"snapshot"}', ordinal=ordinal, symbols=(symbol,))
 
     def skip(self, count: int) -> tuple[int, int]:
         """Frames that are received and not archived; gives the first and the last."""
@@ -181,10 +193,17 @@ class Wire:
             ),
         )
 
-    def judge(self, at: int, symbol: str, silent_s: float, action: str = "resubscribe") -> None:
+    def judge(
+        self,
+        at: int,
+        symbol: str,
+        silent_s: float,
+        action: str = "resubscribe",
+        verdict: records.Verdict = "frozen",
+    ) -> None:
         told = records.Judged(
             symbol=symbol,
-            verdict="frozen",
+            verdict=verdict,
             silent_s=silent_s,
             missed=9.0,
             evidence="",

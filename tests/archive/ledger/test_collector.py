@@ -1,5 +1,6 @@
 """What a segment tells, gathered as it passes."""
 
+import random
 from pathlib import Path
 
 from ssmd.archive.importer import import_capture
@@ -89,6 +90,50 @@ def test_the_last_right_message_before_a_gap_is_marked() -> None:
     wire.frame(s(6), "A", kind="trade")
     wire.gap(s(7), "trade", ordinal=5)
     assert [mark.ordinal for mark in only(scene).marks] == [0, 1, 3, 5]
+
+
+def test_the_first_snapshot_after_every_jump_is_noted() -> None:
+    """Of each instrument; none is asked for while nothing is missing, nor of facts."""
+    scene = Scene()
+    wire = scene.connect(s(0), BTC)
+    wire.snapshot(s(1), "A")
+    wire.snapshot(s(2), "A")
+    wire.snapshot(s(3), "B")
+    wire.frame(s(4), "A", kind="book")
+    wire.skip(2)
+    wire.frame(s(5), "A", kind="book")
+    wire.snapshot(s(6), "A")
+    wire.snapshot(s(7), "A")
+    wire.frame(s(8), "B", kind="trade")
+    noted = [(each.ordinal, each.ts, each.channel, each.symbol) for each in only(scene).anew]
+    assert noted == [
+        (0, s(1), "book", "A"),
+        (2, s(3), "book", "B"),
+        (7, s(6), "book", "A"),
+    ]
+
+
+def test_whatever_comes_late_the_first_snapshot_after_a_hole_is_noted() -> None:
+    """In any order: of each hole that is left, the one with the least number."""
+    for seed in range(300):
+        chance = random.Random(seed)
+        scene = Scene()
+        wire = scene.connect(s(0), BTC)
+        for at in range(12):
+            if chance.random() < 0.4:
+                wire.snapshot(s(at), "A")
+            else:
+                wire.frame(s(at), "A", kind="book")
+        frames = scene.kept[-12:]
+        came = [each for each in frames if chance.random() < 0.7]
+        snapshots = [e.ordinal for _, e in came if b"snapshot" in e.payload]
+        there = {e.ordinal for _, e in came}
+        chance.shuffle(came)
+        scene.kept[-12:] = came
+        noted = {each.ordinal for each in only(scene).anew}
+        for ordinal in set(range(12)) - there:
+            after = [each for each in snapshots if each is not None and each > ordinal]
+            assert not after or min(after) in noted
 
 
 def imported(root: Path) -> list[Facts]:

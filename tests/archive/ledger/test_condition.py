@@ -2,8 +2,10 @@
 
 import pytest
 
+from ssmd.archive.ledger.absences import absences
 from ssmd.archive.ledger.condition import Minutes, conditions
 from ssmd.archive.ledger.facts import MINUTE_NS
+from ssmd.model import records
 from tests.archive.ledger.made import BTC, ETH, Scene, Wire, s
 
 BOOK = ("book", "BTC/USD")
@@ -154,6 +156,83 @@ def test_before_the_archive_nothing_is_known_and_nobody_unnamed_is_wanted() -> N
     assert named(found[1]) == ["unknown", "not_wanted", "not_wanted"]
     with pytest.raises(IndexError):
         found[0].at(s(-61))
+
+
+def test_a_silence_nobody_could_witness_is_unknown_and_not_quiet() -> None:
+    """From its last message until it speaks again; minutes in which it spoke are complete."""
+    scene = Scene()
+    wire = held(scene, BTC, ETH)
+    for symbol in ("BTC/USD", "ETH/USD"):
+        wire.frame(s(50), symbol)
+    assert named(minutes(scene, 0)) == []
+    wire.judge(s(170), "BTC/USD", 120.0, action="none", verdict="unknown")
+    wire.frame(s(310), "BTC/USD")
+    wire.frame(s(430), "ETH/USD")
+    expected = ["complete", *["unknown"] * 4, "complete", "quiet"]
+    assert named(minutes(scene, 7)) == expected
+    assert named(minutes(scene, 7, "ETH/USD")) == ["complete", *["quiet"] * 6]
+    assert named(minutes(scene, 3, paused=(1,))) == ["complete", "venue_paused", "unknown"]
+    assert [each.kind for each in absences(scene.fold(), "BTC/USD")] == []
+    wire.backfill(s(430), BTC, s(120), s(240))
+    assert named(minutes(scene, 4)) == ["complete", "unknown", "quiet", "quiet"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected"),
+    [("quiet", "quiet"), ("unknown", "unknown"), ("frozen", "degraded")],
+)
+def test_the_last_verdict_about_a_silence_counts(verdict: records.Verdict, expected: str) -> None:
+    """A later one is about all of it; what was asked for anew is in doubt no more."""
+    scene = Scene()
+    wire = held(scene, BTC)
+    wire.frame(s(50), "BTC/USD")
+    wire.judge(s(110), "BTC/USD", 60.0, action="none", verdict="unknown")
+    wire.judge(s(300), "BTC/USD", 250.0, action="none", verdict=verdict)
+    wire.acknowledge(s(300), BTC)
+    wire.frame(s(420))
+    worst = "degraded" if verdict == "frozen" else "complete"
+    assert named(minutes(scene, 4)) == [worst, *[expected] * 3]
+
+
+def test_a_doubt_ends_with_a_renewal_or_with_its_connection() -> None:
+    """One about all of a connection ends with its verdict."""
+    scene = Scene()
+    wire = held(scene, BTC)
+    wire.judge(s(110), "BTC/USD", 50.0, action="none", verdict="unknown")
+    wire.frame(s(170))
+    again = scene.connect(s(171), BTC, previous=wire, reason="planned")
+    again.acknowledge(s(172), BTC)
+    again.judge(s(310), "BTC/USD,ETH/USD", 10.0, action="none", verdict="unknown")
+    again.frame(s(420))
+    expected = ["quiet", "unknown", "unknown", "quiet", "quiet", "unknown", "quiet"]
+    assert named(minutes(scene, 7)) == expected
+
+
+def test_what_came_without_any_wish_on_record_is_complete_where_it_spoke() -> None:
+    """Between its messages nobody knows; before and after, nobody was there."""
+    scene = Scene()
+    wire = scene.connect(s(0), reason="import")
+    for at, symbol in ((70, "BTC/USD"), (80, "ETH/USD"), (200, "BTC/USD"), (300, "ETH/USD")):
+        wire.frame(s(at), symbol)
+    wire.frame(s(361))
+    expected = ["not_wanted", "complete", "unknown", "complete", "not_wanted", "not_wanted"]
+    assert named(minutes(scene, 6)) == expected
+    found = conditions(scene.fold(), s(0), s(360), lambda _: None)
+    assert [each.symbol for each in found] == ["BTC/USD", "ETH/USD"]
+
+
+def test_a_straggler_after_its_subscription_was_captured_all_the_same() -> None:
+    """The silence before it was not wanted; one channel has no say for another."""
+    scene = Scene()
+    wire = held(scene, BTC)
+    wire.frame(s(50), "BTC/USD")
+    wire.unwant(s(55), BTC)
+    wire.end(s(56), BTC)
+    wire.frame(s(130), "BTC/USD")
+    wire.frame(s(240), "ETH/USD")
+    found = minutes(scene, 4)
+    assert named(found) == ["complete", "not_wanted", "complete", "not_wanted"]
+    assert named(found, "trade")[2] == "not_wanted"
 
 
 @pytest.mark.parametrize(("whole", "expected"), [(True, "repaired"), (False, "lost")])

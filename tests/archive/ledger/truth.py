@@ -35,6 +35,25 @@ class Truth:
             for minute in range(self.world.first // 3, self.world.last // 3 + 1)
         ]
 
+    def captured(self, symbol: str | None, whole: bytes) -> bytes:
+        """Minutes that nobody wanted, by what came all the same."""
+        told = bytearray(whole)
+        first = self.world.first // 3
+        spoken = {step // 3 - first for heard, step in self.world.heard if heard == symbol}
+        for minute, rank in enumerate(whole):
+            if rank == RANK["not_wanted"]:
+                run = [minute]
+                while run[0] and whole[run[0] - 1] == rank:
+                    run.insert(0, run[0] - 1)
+                while run[-1] + 1 < len(whole) and whole[run[-1] + 1] == rank:
+                    run.append(run[-1] + 1)
+                here = spoken.intersection(run)
+                if minute in here:
+                    told[minute] = RANK["complete"]
+                elif here and min(here) < minute < max(here):
+                    told[minute] = RANK["unknown"]
+        return bytes(told)
+
     def gaps(self) -> list[tuple[str, str, str, int, int | None]]:
         """Connection, channel, symbol, since, until; no channel stands for a frozen one."""
         return sorted(
@@ -120,7 +139,8 @@ class Truth:
         """What was wrong on a connection."""
         found = []
         for of, gap in conn.gaps:
-            if of == key and self._overlaps(gap.since, gap.until, step):
+            excused = self._elsewhere(conn, key, gap, step)
+            if of == key and self._overlaps(gap.since, gap.until, step) and not excused:
                 found.append("repaired" if gap.told or self._filled(key, step) else "degraded")
         for symbol, gap in conn.frozen:
             if symbol == key[1] and self._overlaps(gap.since, gap.until, step):
@@ -133,10 +153,32 @@ class Truth:
                 for one in conn.covers[key]
             )
             known = gap.told or self._shown(conn, gap)
-            if known and carried and self._overlaps(gap.since, gap.until, step):
+            excused = self._elsewhere(conn, key, gap, step)
+            bad = known and carried and not excused
+            if bad and self._overlaps(gap.since, gap.until, step):
                 worst = "lost" if gap.told or conn.over is not None else "unknown"
                 found.append("repaired" if self._filled(key, step) else worst)
         return found
+
+    def _elsewhere(self, conn: Conn, key: Key, fault: Spell, step: int) -> bool:
+        """Whether another connection held it in all of a step (or moment), without a fault."""
+        is_moment = self._end(fault) <= fault.since
+        for other in self.world.conns:
+            held = any(
+                one.since <= step < self._end(one)
+                or (is_moment and step == one.since and self._end(one) <= one.since)
+                for one in other.covers[key]
+            )
+            faults = [gap for of, gap in other.gaps if of == key]
+            faults += [gap for symbol, gap in other.frozen if symbol == key[1]]
+            faults += [gap for gap in other.missing if gap.told or self._shown(other, gap)]
+            sound = not any(self._overlaps(gap.since, gap.until, step) for gap in faults)
+            if other is not conn and held and sound:
+                return True
+        return False
+
+    def _end(self, spell: Spell) -> int:
+        return self.world.last if spell.until is None else min(spell.until, self.world.last)
 
     def _shown(self, conn: Conn, gap: Spell) -> bool:
         """Whether anything shows that frames are missing: later ones, or the closing record."""

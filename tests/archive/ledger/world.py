@@ -358,6 +358,8 @@ class World:
             spells.append(Spell(self.now))
 
     def _unwant(self, conn: Conn, key: Key) -> None:
+        if key not in conn.wants:
+            return
         conn.wants.discard(key)
         if not self._wanting(key):
             self._forsake(key)

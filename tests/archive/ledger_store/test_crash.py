@@ -168,7 +168,7 @@ def test_a_disk_that_is_full_of_data_leaves_the_ledger_for_later(tmp_path: Path)
     """Wherever the space ends: sealed or not, the ledger is what the committed data tell."""
     kept: set[tuple[bool, bool]] = set()
     with disk.small_disk(tmp_path / "disk", "256k") as place:
-        for pages in range(14):
+        for pages in range(18):
             root, ballast = place / f"a{pages}", place / "ballast"
             made = archive(root)
             made.append(sent(Talk().life(300)))

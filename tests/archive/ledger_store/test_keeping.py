@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ssmd.archive import layout
 from ssmd.archive.ledger import store
 from ssmd.archive.ledger.keeping import Keeping
 from ssmd.runtime.metrics import REGISTRY
@@ -26,7 +27,7 @@ async def test_what_was_sealed_is_stored_and_what_is_due_at_the_end_too(tmp_path
     assert not any(name.endswith("day.json") for name in stored(root))
     running = asyncio.create_task(keeping.run())
     keeping.due(FEED)
-    while not any(name.endswith("day.json") for name in stored(root)):
+    while not (root / layout.day(FEED, "2027-01-15")).exists():
         await asyncio.sleep(0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ssmd.archive.ledger import parquet
 from ssmd.archive.ledger.entries import TABLES, Activity, Entry, Gap
-from ssmd.archive.ledger.facts import MINUTE_NS, Facts, Mark, Note
+from ssmd.archive.ledger.facts import MINUTE_NS, Anew, Facts, Mark, Note
 from ssmd.archive.ledger.parquet import Counts
 from ssmd.archive.presence import Held
 from ssmd.model.errors import Damaged
@@ -55,6 +55,7 @@ FACTS = Facts(
         Note(None, "c", 1, "_ledger", b"\xff\x00"),
     ),
     marks=(Mark("c", 0, START + 1), Mark("c", 9, START + 999)),
+    anew=(Anew("c", 3, START + 7, "book", ""), Anew("c", 4, START + 8, "book", "BTC/USD")),
     activity={("", 30_000_000): 1, ("BTC/USD", 30_000_000): 7},
 )
 
@@ -77,6 +78,14 @@ def test_facts_and_activity_come_back() -> None:
     assert facts == msgspec.structs.replace(FACTS, activity={})
     assert {(a.symbol, a.minute): a.messages for a in counts.rows()} == FACTS.activity
     assert parquet.encode_facts(FACTS) == content
+
+
+def test_facts_of_before_states_were_noted_are_read() -> None:
+    """They say themselves what they lack; the bytes of their segment may be gone."""
+    old = msgspec.structs.replace(FACTS, anew=(), version=1)
+    content = parquet.encode_facts(old)
+    facts, _ = parquet.decode_facts(content, "x", FACTS.held)
+    assert facts == msgspec.structs.replace(old, activity={})
 
 
 def test_activity_is_summed_and_cut_by_time() -> None:

@@ -7,6 +7,7 @@ from typing import Final, Literal
 import msgspec
 
 from ssmd.archive.ledger.entries import Entry, Gap, Hole, Ledger, Loss, Outage
+from ssmd.archive.ledger.gaps import UNWITNESSED
 from ssmd.archive.ledger.repairs import Repaired, Repairs
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 
@@ -30,7 +31,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         ordinals: The frames concerned, both included; None when none is known.
         file: The segment that holds the record, relative to the root.
         channels: Of which channels; empty for all of the connection.
-        repaired: What made it good: `snapshot` the state alone, `backfill` the facts.
+        repaired: What made it good: `snapshot` the state alone, `backfill` the facts, `twin` another
+            connection that heard all of it.
     """
 
     connection: str
@@ -94,7 +96,8 @@ def absences(
     found = [*_outages(ledger, repairs)]
     for entry in ledger.entries:
         if isinstance(entry, Gap):
-            found += _gaps(ledger, entry, repairs)
+            if entry.reason != UNWITNESSED:
+                found += _gaps(ledger, entry, repairs)
         elif isinstance(entry, Hole | Loss) and entry.reason != _WISHES:
             found.append(_frames(ledger, entry, repairs))
     if symbol is not None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from ssmd.archive.ledger.entries import Coverage, Outage
+from ssmd.archive.ledger.facts import Anew
 from ssmd.archive.presence import Held
 
 Key = tuple[str, str | None]
@@ -94,6 +95,28 @@ class Line(msgspec.Struct, array_like=True):
     keeper: str = ""
 
 
+class Book(msgspec.Struct, array_like=True):
+    """Something a connection held that its messages build: frames missing of it break it.
+
+    Attributes:
+        channel: On which channel.
+        symbol: Of which instrument; None stands for all of them.
+        first: The frame that acknowledged it; -1 when none did.
+        last: The frame with which it ended; None while it has not.
+        until: When that came, ns.
+    """
+
+    channel: str
+    symbol: str | None
+    first: int
+    last: int | None = None
+    until: int | None = None
+
+    def is_concerned(self, missing: tuple[int, int]) -> bool:
+        """Whether it was held when frames came that are missing."""
+        return self.first <= missing[1] and (self.last is None or self.last >= missing[0])
+
+
 class Life(msgspec.Struct):
     """A connection that something may still follow from.
 
@@ -111,6 +134,7 @@ class Life(msgspec.Struct):
         said: When the record with the greatest number was made, ns.
         shards: How many shards the plan had then; None where there is no plan.
         asks: Whether it asks for answers only, and subscribes to nothing.
+        books: What it held that its messages build, as it was acknowledged.
         spoken: The number of its last record of those that state what it wants.
         over: When it was over, ns; None while it is open.
         closed: Its closing record.
@@ -136,6 +160,7 @@ class Life(msgspec.Struct):
     shards: int | None = None
     asks: bool = False
     spoken: int = 0
+    books: list[Book] = []
 
     @property
     def heard(self) -> int:
@@ -178,7 +203,7 @@ class OpenGap(msgspec.Struct, array_like=True):
 
 
 class OpenLoss(msgspec.Struct, array_like=True):
-    """Declared losses of which nobody knows yet when they were over.
+    """A declared loss of a record of which nobody knows yet when all were over.
 
     Attributes:
         told: The record that declares them.
@@ -186,6 +211,7 @@ class OpenLoss(msgspec.Struct, array_like=True):
         first: The first ordinal.
         last: The last ordinal, included.
         symbols: What the connection carried then.
+        listed: Whether the ledger of an earlier day lists it.
     """
 
     told: At
@@ -193,9 +219,10 @@ class OpenLoss(msgspec.Struct, array_like=True):
     first: int
     last: int
     symbols: list[str]
+    listed: bool = False
 
 
-class Unproved(msgspec.Struct):
+class Unclosed(msgspec.Struct):
     """What is said of a connection without a closing record: one may come yet.
 
     Attributes:
@@ -215,12 +242,14 @@ class Remains(msgspec.Struct):
         marks: Ordinals and times of frames beside those that are not there.
         records: The same of records, and the last one.
         told: Whether a hole of it was told.
+        anew: Where it stated something anew after frames that are missing.
     """
 
     held: Held
     marks: list[tuple[int, int]] = []
     records: list[tuple[int, int]] = []
     told: bool = False
+    anew: list[Anew] = []
 
 
 class Carry(msgspec.Struct, kw_only=True):
@@ -235,9 +264,10 @@ class Carry(msgspec.Struct, kw_only=True):
         wanted: What open connections want, and what ended ones answer for.
         lines: Subscriptions that are wanted or held, or may prove not to have been held.
         gaps: Gaps that are not over.
-        losses: Losses that are not over.
+        losses: Losses that are not over, and what was declared together with them.
         unproved: What is said of connections without a closing record.
-        remains: What is there of connections that are not complete.
+        remains: What is there of connections that are not complete, or were not long ago: that they
+            lost something may be declared afterwards.
         doubted: Outages of which a connection that fell silent may yet prove that there were none.
         plain: Channels that say nothing but facts: nothing that comes later makes a gap good.
     """
@@ -251,7 +281,7 @@ class Carry(msgspec.Struct, kw_only=True):
     lines: list[Line] = []
     gaps: list[OpenGap] = []
     losses: list[OpenLoss] = []
-    unproved: dict[str, Unproved] = {}
+    unproved: dict[str, Unclosed] = {}
     remains: dict[str, Remains] = {}
     doubted: list[Outage] = []
     plain: list[str] = []

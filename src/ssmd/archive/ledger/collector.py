@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from ssmd.archive.ledger.facts import MINUTE_NS, Facts, Mark, Note
+from ssmd.archive.ledger import anew
+from ssmd.archive.ledger.facts import MINUTE_NS, Anew, Facts, Mark, Note
 from ssmd.archive.presence import Held
 from ssmd.model.envelope import CONNECTION, LEDGER, Envelope
 from ssmd.model.records import GapFound, decode_ledger
@@ -27,11 +28,17 @@ class _Voice:
         since: When the minute of the last one begins, ns.
         until: When it is over, ns.
         messages: How many there were in it.
+        signs: What tells, of a message of this type, that it states all anew, and of which channel.
+        jumps: After how many jumps of the ordinals the last such message came that is on record.
     """
 
-    __slots__ = ("before", "before_ts", "last", "last_ts", "messages", "since", "until")
+    __slots__ = (
+        "before", "before_ts", "jumps", "last", "last_ts", "messages", "signs", "since", "until",
+    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, signs: tuple[tuple[bytes, str], ...]) -> None:
+        self.signs = signs
+        self.jumps = 0
         self.last = self.before = _NEVER
         self.last_ts = self.before_ts = self.since = self.until = self.messages = 0
 
@@ -39,7 +46,7 @@ class _Voice:
 class _Stream:
     """The frames of one connection, as far as they passed."""
 
-    __slots__ = ("first_ts", "last", "last_ts", "marks", "newest_ts", "voices")
+    __slots__ = ("anew", "first_ts", "jumps", "last", "last_ts", "marks", "newest_ts", "voices")
 
     def __init__(self, ordinal: int, ts: int) -> None:
         self.first_ts = ts
@@ -48,6 +55,8 @@ class _Stream:
         self.last_ts = ts
         self.marks: dict[int, int] = {ordinal: ts}
         self.voices: dict[tuple[str, tuple[str, ...]], _Voice] = {}
+        self.jumps = 1
+        self.anew: list[tuple[int, int, str, tuple[str, ...]]] = []
 
 
 class Collector:
@@ -58,6 +67,7 @@ class Collector:
         self._notes: dict[tuple[str, int], Note] = {}
         self._activity: dict[tuple[str, int], int] = {}
         self._rights: list[Mark] = []
+        self._signs = anew.signs()
 
     def add(self, envelope: Envelope) -> None:
         """Take in the next envelope of the segment, each once."""
@@ -74,6 +84,7 @@ class Collector:
         elif ordinal != stream.last + 1 and ordinal != stream.last:  # the same, for its parts
             stream.marks[stream.last] = stream.last_ts
             stream.marks[ordinal] = ts
+            stream.jumps += 1
         stream.last = ordinal
         stream.last_ts = ts
         if ts > stream.newest_ts:
@@ -88,7 +99,9 @@ class Collector:
         place = (envelope.type, envelope.symbols)
         voice = stream.voices.get(place)
         if voice is None:
-            voice = stream.voices[place] = _Voice()
+            voice = stream.voices[place] = _Voice(self._signs.get(envelope.type, ()))
+        if voice.signs and voice.jumps != stream.jumps:
+            self._anew(stream, voice, envelope, ordinal, ts)
         if voice.last != ordinal:
             voice.before = voice.last
             voice.before_ts = voice.last_ts
@@ -101,6 +114,15 @@ class Collector:
         voice.since = ts - ts % MINUTE_NS
         voice.until = voice.since + MINUTE_NS
         voice.messages = 1
+
+    def _anew(
+        self, stream: _Stream, voice: _Voice, envelope: Envelope, ordinal: int, ts: int
+    ) -> None:
+        """Keep a message that states all anew, the first since the ordinals jumped."""
+        for sign, channel in voice.signs:
+            if sign in envelope.payload:
+                voice.jumps = stream.jumps
+                stream.anew.append((ordinal, ts, channel, envelope.symbols))
 
     def facts(self, *, feed: str, segment: str, sha256: str, held: dict[str, Held]) -> Facts:
         """What was gathered so far.
@@ -133,6 +155,14 @@ class Collector:
             marks=tuple(sorted(marks)),
             activity=dict(sorted(activity.items())),
             rights=tuple(sorted(self._rights)),
+            anew=tuple(
+                sorted(
+                    Anew(connection, ordinal, ts, channel, symbol)
+                    for connection, stream in self._streams.items()
+                    for ordinal, ts, channel, symbols in stream.anew
+                    for symbol in symbols or _NONE
+                )
+            ),
         )
 
     def _note(self, envelope: Envelope) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import zstandard
 
-from ssmd.archive import durable, layout
+from ssmd.archive import durable, files, layout
 from ssmd.archive.ledger import parquet, telemetry, unread
 from ssmd.archive.ledger.carry import Carry
 from ssmd.archive.ledger.entries import TABLES, Activity, Entry, Ledger
@@ -17,9 +17,10 @@ from ssmd.archive.ledger.merge import in_order
 from ssmd.archive.ledger.parquet import Counts
 from ssmd.archive.ledger.segments import Source, Told
 from ssmd.archive.ledger.spans import Span
+from ssmd.archive.store.port import Store
 from ssmd.model.errors import Damaged
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of a stored day: of its files, and of what is derived. Another one is made again."""
 
 
@@ -195,11 +196,11 @@ def write(root: Path, made: Made) -> None:
             durable.replace(path, content)
 
 
-def read(root: Path, feed: str, date: str) -> Day | None:
+def read(root: Path | Store, feed: str, date: str) -> Day | None:
     """What a stored day was made from; None when it is not there, or cannot be read."""
     name = layout.day(feed, date)
     try:
-        content = (root / name).read_bytes()
+        content = files.read(root, name)
         day = _decoder.decode(content)
     except FileNotFoundError:
         return None
@@ -224,7 +225,7 @@ def is_damaged(root: Path, feed: str, date: str) -> bool:
 
 
 def read_ledger(
-    root: Path, day: Day, only: Container[str] = parquet.NAMES, span: Span | None = None
+    root: Path | Store, day: Day, only: Container[str] = parquet.NAMES, span: Span | None = None
 ) -> Ledger | None:
     """The tables of a stored day; None when one is gone, or is not the one that was written.
 
@@ -263,7 +264,7 @@ def encode_carry(carry: Carry) -> bytes:
     return msgspec.json.encode(carry, order="deterministic")
 
 
-def read_carry(root: Path, day: Day) -> Carry:
+def read_carry(root: Path | Store, day: Day) -> Carry:
     """What is carried out of a stored day.
 
     Raises:
@@ -297,14 +298,14 @@ def _encode(day: Day) -> bytes:
     return msgspec.json.encode(whole) + b"\n"
 
 
-def _content(root: Path, day: Day, name: str) -> bytes:
+def _content(root: Path | Store, day: Day, name: str) -> bytes:
     """A table's bytes.
 
     Raises:
         OSError: It cannot be read.
         Damaged: It is not the one that the day was written with.
     """
-    content = (root / name).read_bytes()
+    content = files.read(root, name)
     if digest(content) != day.files.get(name):
         raise Damaged(f"{name} was changed.", remedy=_REMEDY)
     return content

@@ -91,7 +91,8 @@ class Coverage(Entry, frozen=True, kw_only=True):
 class Gap(Entry, frozen=True, kw_only=True):
     """The venue's counter or checksum, or a witness, shows that messages are missing.
 
-    Its reason is the gap's kind (`sequence`, `checksum`, `sequence_reset`) or `frozen`. It begins
+    Its reason is the gap's kind (`sequence`, `checksum`, `sequence_reset`), `frozen`, or
+    `unwitnessed`: it is silent, and no witness could say whether anything happened. It begins
     with the last message that was right, as far as that is known, and ends with its repair (or with
     its connection: from there on it is an outage).
 
@@ -182,7 +183,26 @@ class Repair(Entry, frozen=True, kw_only=True):
     facts: int
 
 
-TABLES: tuple[type[Entry], ...] = (Intent, Coverage, Gap, Hole, Outage, Loss, Repair)
+class Unproved(Entry, frozen=True, kw_only=True):
+    """What an instrument's messages build on a channel (a book) was not proved.
+
+    It begins with frames of its connection that are missing (its reason is `hole` or `loss`), and
+    ends when a message states all of it anew, or with its connection.
+
+    Attributes:
+        channel: On which channel.
+        symbols: Which instruments are concerned; none stands for all of the connection.
+        ordinals: The frames that are missing, both included.
+    """
+
+    table: ClassVar[str] = "unproved"
+
+    channel: str
+    symbols: tuple[str, ...]
+    ordinals: Range
+
+
+TABLES: tuple[type[Entry], ...] = (Intent, Coverage, Gap, Hole, Outage, Loss, Repair, Unproved)
 """Every table of the ledger."""
 
 

@@ -5,8 +5,17 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ssmd.archive.ledger.absences import Absence, absences
-from ssmd.archive.ledger.entries import Condition, Coverage, Intent, Ledger
+from ssmd.archive.ledger.entries import (
+    Condition,
+    Coverage,
+    Entry,
+    Gap,
+    Intent,
+    Ledger,
+    Unproved,
+)
 from ssmd.archive.ledger.facts import MINUTE_NS, UNREAD
+from ssmd.archive.ledger.gaps import UNWITNESSED
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 
 
@@ -88,6 +97,9 @@ def explain(
         if minute:
             sentence += f" In the same minute, {_absence(minute[0], ledger)}"
             evidence += [line for each in minute for line in _shown(each)]
+    for doubt in _doubts(ledger, symbol, ts - ts % MINUTE_NS):
+        sentence += f" {_doubt(doubt)}"
+        evidence.append(f"{doubt.table} ({doubt.reason}): {doubt.connection}")
     return Explanation(
         feed=ledger.feed,
         instrument=name,
@@ -122,6 +134,7 @@ _REPAIRED = {
     "no": "",
     "partly": " Part of it was fetched from the venue's history afterwards.",
     "snapshot": " A snapshot made the state right again; what was said meanwhile is not here.",
+    "twin": " Another connection heard all of it, so nothing is missing.",
     "backfill": " The venue's history of that time was fetched afterwards (source=rest).",
 }
 
@@ -147,6 +160,29 @@ def _absence(each: Absence, ledger: Ledger) -> str:
     else:
         what = f"{_frames(each)}, received {span}: could not be kept (`{each.reason}`)."
     return what + _REPAIRED[proof.repaired]
+
+
+def _doubts(ledger: Ledger, symbol: str, minute: int) -> list[Unproved | Gap]:
+    """What of an instrument is in doubt in a minute, though nothing of it is missing then."""
+    return [
+        each
+        for each in ledger.entries
+        if (isinstance(each, Unproved) or (isinstance(each, Gap) and each.reason == UNWITNESSED))
+        and (not each.symbols or symbol in each.symbols)
+        and each.since < minute + MINUTE_NS
+        and (each.until is None or each.until > minute)
+    ]
+
+
+def _doubt(each: Unproved | Gap) -> str:
+    span = f"from {_clock(each.since)} {_to(each)}"
+    if isinstance(each, Gap):
+        return f"It was silent {span}, and no witness could say whether anything had happened."
+    first, last = each.ordinals
+    return (
+        f"What {each.connection} holds of its {each.channel} is not proved {span}: frames"
+        f" {first}..{last} are missing."
+    )
 
 
 def _after(ledger: Ledger, each: Absence) -> str:
@@ -243,7 +279,7 @@ def _frames(each: Absence) -> str:
     return f"frame {first}" if first == last else f"frames {first}..{last}"
 
 
-def _to(each: Absence) -> str:
+def _to(each: Absence | Entry) -> str:
     if each.until is None:
         return "on, to this moment"
     lasting = (each.until - each.since) / SECOND_NS

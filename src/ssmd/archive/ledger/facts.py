@@ -9,6 +9,9 @@ from ssmd.archive.presence import Held, Range
 MINUTE_NS = 60_000_000_000
 """A minute in ns."""
 
+VERSION: Final = 2
+"""What is gathered: 1 had no `anew`."""
+
 UNREAD: Final = "unread"
 """Why frames are missing that were archived, and why something is taken to be wanted."""
 
@@ -65,6 +68,27 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[str, ...]
 
 
+class Anew(msgspec.Struct, frozen=True, order=True):
+    """A message that states anew what those of its channel build.
+
+    Of each channel and instrument the first of its connection in the segment, and the first after
+    every jump of the ordinals.
+
+    Attributes:
+        connection: On which connection.
+        ordinal: The number of its frame.
+        ts: When it was received, ns.
+        channel: Of which channel.
+        symbol: Of which instrument; empty for all.
+    """
+
+    connection: str
+    ordinal: int
+    ts: int
+    channel: str
+    symbol: str
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What one segment tells the ledger.
 
@@ -81,6 +105,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             instrument came before it, as far as this segment has one.
         activity: Data messages by (symbol, minute): types that begin with `_` do not count, nor do
             messages without `ts_recv`; a message about several instruments counts for each.
+        anew: Where a state was stated anew, in order.
+        version: Which version of this software's facts they are: an older one lacks some.
         unread: What of it cannot be read any more; nothing in facts that were gathered in time.
     """
 
@@ -94,3 +120,5 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     activity: dict[tuple[str, int], int]
     unread: tuple[Unread, ...] = ()
     rights: tuple[Mark, ...] = ()
+    anew: tuple[Anew, ...] = ()
+    version: int = VERSION

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from ssmd.archive import layout
-from ssmd.archive.ledger.carry import At, Carry, Cover, Key, Life, Line, Unproved
+from ssmd.archive.ledger.carry import At, Carry, Cover, Key, Life, Line, Unclosed
 from ssmd.archive.ledger.entries import Entry, Ledger, Outage
 from ssmd.archive.ledger.facts import UNREAD, Facts
 from ssmd.archive.ledger.gaps import Gaps
@@ -14,6 +14,7 @@ from ssmd.archive.ledger.lines import Covers, Lines, Wants, settle
 from ssmd.archive.ledger.merge import identity, in_order, summed
 from ssmd.archive.ledger.missing import Missing
 from ssmd.archive.ledger.outages import outages
+from ssmd.archive.ledger.proofs import Books
 from ssmd.archive.ledger.silence import fallen, is_doubtful, newest
 from ssmd.archive.ledger.story import Frames, Record, tell, writer
 from ssmd.archive.ledger.words import IMPORT, UNKNOWN, coverage, intent, recorded, withdrawn
@@ -99,6 +100,7 @@ class _Fold:
         self._again: list[Entry] = []
         self._doubted: list[Outage] = []
         self._symbols = {who: set(life.symbols) for who, life in self._lives.items()}
+        self._books = Books(carry.lives)
         self._next: dict[str, list[Life]] = {}
         self._waiting: dict[str, Life] = {}
         for life in carry.lives:
@@ -137,8 +139,6 @@ class _Fold:
         for outage in self._before_this:
             found.setdefault(identity(outage), withdrawn(outage))
         return list(found.values()), self._carry(began)
-
-    # What the records say
 
     def _life(self, at: At) -> Life:
         """The connection of a record; one without an opening record begins with what is there."""
@@ -258,7 +258,7 @@ class _Fold:
         """A closing record came late: it says why the connection ended."""
         for _, cover in self._ended.pop(life.connection, ()):
             cover.ended, cover.end = reason, at
-        unproved = self._unproved.pop(life.connection, Unproved())
+        unproved = self._unproved.pop(life.connection, Unclosed())
         for held in unproved.coverages:
             self._again.append(msgspec.structs.replace(held, ended=reason))
             for cover in self._lines.of((held.channel, held.symbol)).covers:
@@ -304,6 +304,7 @@ class _Fold:
                 self._acknowledged(life, at, record)
             case Ended():
                 self._covers.end(at, key)
+                self._books.end(at, key, record.ordinal)
             case Declined():
                 self._covers.decline(at, key)
 
@@ -317,6 +318,7 @@ class _Fold:
                 known.add(record.symbol)
                 life.symbols.append(record.symbol)
             self._gaps.acknowledged(at, record.symbol, life.previous)
+            self._books.begin(life, key, record.ordinal, self._venue)
 
     def _last_right(self, at: At, gap: GapFound) -> int:
         """When the last message before a gap came, ns, as far as it is known."""
@@ -328,8 +330,6 @@ class _Fold:
         elif right is None:
             right = self._missing.before(at.connection, gap.ordinal)
         return at.ts if right is None else min(right, at.ts)
-
-    # What is left in the end
 
     def _entries(self) -> Iterator[Entry]:
         for line in self._lines:
@@ -355,7 +355,7 @@ class _Fold:
 
     def _carry(self, began: int | None) -> Carry:
         for connection, covers in self._ended.items():
-            told = self._unproved.setdefault(connection, Unproved())
+            told = self._unproved.setdefault(connection, Unclosed())
             told.coverages += [
                 coverage(self._feed, self._lines.of(key), cover, {}) for key, cover in covers
             ]
@@ -366,7 +366,7 @@ class _Fold:
             self._unproved[outage.connection].outages.append(outage)
         lives = self._kept(self._newest or 0)
         frames = {who: life.frame for who, life in lives.items() if life.over is None}
-        remains, losses = self._missing.carried(lives)
+        remains, losses = self._missing.carried(lives, self._newest or 0)
         lines = [line for line in self._lines if settle(line, frames)]
         return Carry(
             feed=self._feed,

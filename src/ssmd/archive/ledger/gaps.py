@@ -10,6 +10,8 @@ from ssmd.model.timestamp import SECOND_NS
 
 FROZEN: Final = "frozen"
 """Why an instrument that stands still while its market moves has a gap."""
+UNWITNESSED: Final = "unwitnessed"
+"""Why an instrument is in doubt: it is silent, and no witness can say whether anything happened."""
 _ALL: Final = ""
 
 
@@ -21,7 +23,7 @@ class Gaps:
         self.plain = set(plain)
         self._open: dict[tuple[str, int], OpenGap] = {}
         self._places: dict[tuple[str, str, str], dict[int, None]] = {}
-        self._frozen: dict[str, dict[tuple[str, int], None]] = {}
+        self._judged: dict[str, dict[tuple[str, int], None]] = {}
         self._of: dict[str, dict[int, None]] = {}
         self.entries: list[Gap | Repair] = []
         for gap in gaps:
@@ -40,15 +42,25 @@ class Gaps:
             self._end(kept, at.ts)
 
     def judged(self, at: At, verdict: Judged) -> None:
-        """A witness says that an instrument, or a whole connection, stands still."""
-        if verdict.verdict != FROZEN:
-            return
+        """What a witness says of a silent instrument, or of a whole connection.
+
+        A doubt about an instrument lasts until the next verdict about it, at most; one about a
+        connection up to its verdict.
+        """
         whole = not verdict.symbol or "," in verdict.symbol
         since = at.ts - round(verdict.silent_s * SECOND_NS)
-        symbols = [] if whole else [verdict.symbol]
-        gap = OpenGap(at, since, "", symbols, FROZEN, 0, 0, None)
+        for place in list(self._judged.get(verdict.symbol, ())):
+            if self._open[place].reason == UNWITNESSED:
+                self._heal(self._open[place], verdict.symbol, since)
+        if verdict.verdict == "quiet":
+            return
+        reason = FROZEN if verdict.verdict == FROZEN else UNWITNESSED
+        gap = OpenGap(at, since, "", [] if whole else [verdict.symbol], reason, 0, 0, None)
         self._keep(gap)
-        if verdict.action == "none":  # nothing will be done about it that could be seen here
+        if reason == UNWITNESSED:
+            if whole:
+                self._end(gap, at.ts)
+        elif verdict.action == "none":  # nothing will be done about it that could be seen here
             self._end(gap, at.ts)
 
     def repaired(self, at: At, told: GapRepaired, held: set[str]) -> None:
@@ -117,7 +129,7 @@ class Gaps:
 
     def acknowledged(self, at: At, symbol: str | None, previous: str | None) -> None:
         """What stood still is asked for anew, and was confirmed."""
-        for place in list(self._frozen.get(symbol or _ALL, ())):
+        for place in list(self._judged.get(symbol or _ALL, ())):
             self._heal(self._open[place], symbol or _ALL, at.ts)
         for connection in (at.connection, previous):
             for record in list(self._places.get((connection or "", "", _ALL), ())):
@@ -146,13 +158,13 @@ class Gaps:
             if symbol in gap.repaired:
                 continue
             self._places.setdefault((connection, gap.channel, symbol), {})[record] = None
-            if gap.reason == FROZEN and symbol:
-                self._frozen.setdefault(symbol, {})[connection, record] = None
+            if gap.reason in {FROZEN, UNWITNESSED} and symbol:
+                self._judged.setdefault(symbol, {})[connection, record] = None
 
     def _heal(self, gap: OpenGap, symbol: str, ts: int) -> None:
         connection, record = gap.found.connection, gap.found.record
         self._places[connection, gap.channel, symbol].pop(record, None)
-        self._frozen.get(symbol, {}).pop((connection, record), None)
+        self._judged.get(symbol, {}).pop((connection, record), None)
         gap.repaired[symbol] = max(ts, gap.since)
         if len(gap.repaired) == len(gap.symbols or (_ALL,)):
             del self._open[connection, record]

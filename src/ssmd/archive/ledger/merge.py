@@ -12,6 +12,7 @@ from ssmd.archive.ledger.entries import (
     Ledger,
     Loss,
     Outage,
+    Unproved,
 )
 from ssmd.archive.ledger.words import WITHDRAWN
 
@@ -30,6 +31,8 @@ def identity(entry: Entry) -> Identity:
             return (entry.table, entry.connection, entry.record, entry.ordinals)
         case Gap():
             return (entry.table, entry.connection, entry.record, entry.symbols)
+        case Unproved():
+            return (entry.table, entry.connection, entry.channel, entry.ordinals, entry.symbols)
     return (entry.table, entry.connection, entry.record)
 
 
@@ -85,10 +88,10 @@ def summed(counts: Iterable[Mapping[tuple[str, int], int]]) -> tuple[Activity, .
 def _matter(entry: Entry) -> Identity:
     """Whatever is told of one matter is told again in full, or not at all."""
     match entry:
-        case Gap():
+        case Gap() | Loss():
             return (entry.table, entry.connection, entry.record)
-        case Hole():
-            return (entry.table, entry.connection)
+        case Hole() | Unproved():
+            return (Hole.table, entry.connection)
     return identity(entry)
 
 
@@ -100,6 +103,8 @@ def _order(entry: Entry) -> tuple[object, ...]:
             place = (entry.channel, entry.symbol or "", entry.symbol is None)
         case Hole() | Loss():
             place = entry.ordinals
+        case Unproved():
+            place = (*entry.ordinals, entry.channel, *entry.symbols)
         case Gap():
             place = (entry.channel, *entry.symbols)
         case _:

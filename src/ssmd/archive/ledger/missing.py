@@ -2,14 +2,21 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
+from ssmd.archive import layout
 from ssmd.archive.ledger.carry import At, Life, OpenLoss, Remains
-from ssmd.archive.ledger.entries import Entry, Hole, Loss
+from ssmd.archive.ledger.entries import Entry, Hole, Loss, Unproved
 from ssmd.archive.ledger.facts import Facts
+from ssmd.archive.ledger.proofs import Proofs, gone, torn
 from ssmd.archive.ledger.words import NO_FRAMES, NO_WANTS, PENDING, RECORDS, WANTS, withdrawn
 from ssmd.archive.presence import Presence, Range
 from ssmd.model.intervals import Intervals
 from ssmd.model.records import Lost
+
+REMEMBERED_NS: Final = 2 * layout.DAY_NS
+"""How long what a complete connection held is remembered, ns: as long as the bus keeps anything,
+recovery may declare it lost although it came."""
 
 
 class Missing:
@@ -42,6 +49,10 @@ class Missing:
             for mark in one.marks:
                 marks.setdefault(mark.connection, {})[mark.ordinal] = mark.ts
         self._marks = {who: sorted(found.items()) for who, found in marks.items()}
+        known = torn(self._presences)
+        stated = [each for one in facts for each in one.anew if each.connection in known]
+        stated += [each for who in known & remains.keys() for each in remains[who].anew]
+        self._proofs = Proofs(feed, stated)
 
     def before(self, connection: str, ordinal: int) -> int | None:
         """When the last marked frame before this one came, ns."""
@@ -85,18 +96,11 @@ class Missing:
         """
         for loss in self._losses:
             life = lives.get(loss.told.connection)
-            since, until = self._times(loss, life)
-            yield Loss(
-                feed=self._feed,
-                since=since,
-                until=until,
-                reason=loss.reason,
-                connection=loss.told.connection,
-                record=loss.told.record,
-                file=loss.told.file,
-                symbols=tuple(loss.symbols),
-                ordinals=(loss.first, loss.last),
-            )
+            pieces = self._lost(loss)
+            yield from (self._loss(loss, life, *piece) for piece in pieces)
+            if loss.listed and not pieces:
+                yield withdrawn(self._loss(loss, life, loss.first, loss.last))
+            loss.listed = True
         for connection, presence in self._presences.items():
             if connection not in self._touched and presence.closed is not None:
                 continue
@@ -106,37 +110,76 @@ class Missing:
                 for first, last in presence.holes(_last(presence))
             ]
             found += self._unsaid(connection, life, presence)
-            if connection in self._told and not found:
+            unproved = list(self._unproved(connection, life, presence))
+            if connection in self._told and not found and not unproved:
                 yield withdrawn(self._hole(connection, life, 0, 0))
-            if found:
+            if found or unproved:
                 self._told.add(connection)
             yield from found
+            yield from unproved
 
-    def carried(self, lives: Mapping[str, Life]) -> tuple[dict[str, Remains], list[OpenLoss]]:
-        """What is to be known tomorrow: of the connections that something may still follow from."""
+    def carried(
+        self, lives: Mapping[str, Life], newest: int
+    ) -> tuple[dict[str, Remains], list[OpenLoss]]:
+        """What is to be known tomorrow: of the connections that something may still follow from.
+
+        A loss may be declared of one that seemed complete: what it holds is known for a while.
+
+        Args:
+            lives: Those connections.
+            newest: The last archived time, ns.
+        """
         remains = {
             connection: Remains(
                 presence.held(),
                 self._edges(connection, presence),
                 self._record_edges(connection, presence),
                 connection in self._told,
+                self._proofs.carried(connection, gone(presence)),
             )
             for connection, presence in sorted(self._presences.items())
-            if connection in lives and not presence.is_complete
+            if connection in lives or presence.is_complete
+            if not presence.is_complete or newest - (presence.last_ts or 0) < REMEMBERED_NS
+        }
+        going_on = {
+            (loss.told.connection, loss.told.record)
+            for loss in self._losses
+            for piece in self._lost(loss)
+            if self._times(loss, lives.get(loss.told.connection), *piece)[1] is None
         }
         losses = [
-            loss
-            for loss in self._losses
-            if self._times(loss, lives.get(loss.told.connection))[1] is None
+            loss for loss in self._losses if (loss.told.connection, loss.told.record) in going_on
         ]
         return remains, losses
 
-    def _times(self, loss: OpenLoss, life: Life | None) -> tuple[int, int | None]:
+    def _lost(self, loss: OpenLoss) -> list[Range]:
+        """What is not here of what was declared lost: it may have come all the same."""
+        presence = self._presences.get(loss.told.connection)
+        whole = [(loss.first, loss.last)]
+        return whole if presence is None else presence.frames.missing(loss.first, loss.last)
+
+    def _loss(self, loss: OpenLoss, life: Life | None, first: int, last: int) -> Loss:
+        since, until = self._times(loss, life, first, last)
+        return Loss(
+            feed=self._feed,
+            since=since,
+            until=until,
+            reason=loss.reason,
+            connection=loss.told.connection,
+            record=loss.told.record,
+            file=loss.told.file,
+            symbols=tuple(loss.symbols),
+            ordinals=(first, last),
+        )
+
+    def _times(
+        self, loss: OpenLoss, life: Life | None, first: int, last: int
+    ) -> tuple[int, int | None]:
         connection = loss.told.connection
-        since = self.before(connection, loss.first)
+        since = self.before(connection, first)
         if since is None:
             since = loss.told.ts if life is None else life.opened.ts
-        until = self.after(connection, loss.last)
+        until = self.after(connection, last)
         if until is None and life is not None and life.closed is None:
             return since, None
         if until is None:
@@ -187,6 +230,18 @@ class Missing:
                     symbols=() if reason == WANTS else tuple(life.symbols),
                     ordinals=NO_FRAMES if reason == RECORDS else NO_WANTS,
                 )
+
+    def _unproved(
+        self, connection: str, life: Life | None, presence: Presence
+    ) -> Iterator[Unproved]:
+        """What the frames that are missing of a connection leave unproved."""
+        if life is None or not life.books:
+            return
+        for first, last in gone(presence):
+            since = self.before(connection, first)
+            since = life.opened.ts if since is None else since
+            declared = not presence.lost.missing(first, last)
+            yield from self._proofs.unproved(life, (first, last), since, declared=declared)
 
     def _record_edges(self, connection: str, presence: Presence) -> list[tuple[int, int]]:
         """Records beside those that are missing, and the last one."""

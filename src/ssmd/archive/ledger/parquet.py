@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final, Literal, Self, TypeVar
 
 from ssmd.archive.ledger.entries import TABLES, Activity, Entry
-from ssmd.archive.ledger.facts import MINUTE_NS, Facts, Mark, Note
+from ssmd.archive.ledger.facts import MINUTE_NS, Anew, Facts, Mark, Note
 from ssmd.archive.presence import Held
 from ssmd.model.errors import Damaged
 
@@ -54,6 +54,7 @@ COLUMNS: Final[Mapping[str, Mapping[str, Type]]] = {
     "outages": _ENTRY | _ONE | {"ended_by": "text"},
     "losses": _ENTRY | _MISSING,
     "repairs": _ENTRY | {"channel": "text", "symbols": "texts", "ordinal": "int?", "facts": "int"},
+    "unproved": _ENTRY | {"channel": "text", **_MISSING},
     ACTIVITY: {"symbol": "text", "minute": "time", "messages": "int"},
 }
 """The columns of every table, in order."""
@@ -71,7 +72,8 @@ FACTS: Final[Mapping[str, Type]] = {
 }
 """The columns of a facts file. What a row holds depends on its `kind`: a `note` its connection,
 number, `ts`, type and payload; a `mark` connection, ordinal (`number`) and `ts`; a `right` the
-same of a gap's record and the last right message before it; a `frames` row the first (`ts`) and
+same of a gap's record and the last right message before it; an `anew` row the same of a frame, its
+channel (`type`) and symbol; a `frames` row the first (`ts`) and
 last (`until`) receipt on its connection; an `activity` row symbol, minute (`ts`) and messages."""
 
 _DIGITS: Final = 38
@@ -173,6 +175,10 @@ def encode_facts(facts: Facts) -> bytes:
         ("right", m.connection, m.ordinal, m.ts, none, none, none, none, none) for m in facts.rights
     ]
     rows += [
+        ("anew", a.connection, a.ordinal, a.ts, none, a.channel, a.symbol, none, none)
+        for a in facts.anew
+    ]
+    rows += [
         ("frames", connection, none, first, last, none, none, none, none)
         for connection, (first, last) in sorted(facts.frames.items())
     ]
@@ -180,9 +186,10 @@ def encode_facts(facts: Facts) -> bytes:
         ("activity", none, none, minute * MINUTE_NS, none, none, symbol, count, none)
         for (symbol, minute), count in sorted(facts.activity.items())
     ]
-    return _encode(
-        FACTS, rows, {"feed": facts.feed, "segment": facts.segment, "sha256": facts.sha256}
-    )
+    told = {"feed": facts.feed, "segment": facts.segment, "sha256": facts.sha256}
+    if facts.version > 1:
+        told["facts"] = str(facts.version)
+    return _encode(FACTS, rows, told)
 
 
 def decode_facts(content: bytes, name: str, held: dict[str, Held]) -> tuple[Facts, Counts]:
@@ -203,6 +210,7 @@ def decode_facts(content: bytes, name: str, held: dict[str, Held]) -> tuple[Fact
     notes: list[Note] = []
     marks: list[Mark] = []
     rights: list[Mark] = []
+    stated: list[Anew] = []
     frames: dict[str, tuple[int, int]] = {}
     for row in _rows(table.filter(arrow.compute.invert(counted))):
         match row["kind"]:
@@ -214,6 +222,10 @@ def decode_facts(content: bytes, name: str, held: dict[str, Held]) -> tuple[Fact
                 marks.append(Mark(row["connection"], row["number"], row["ts"]))
             case "right":
                 rights.append(Mark(row["connection"], row["number"], row["ts"]))
+            case "anew":
+                stated.append(
+                    Anew(row["connection"], row["number"], row["ts"], row["type"], row["symbol"])
+                )
             case "frames":
                 frames[row["connection"]] = (row["ts"], row["until"])
     facts = Facts(
@@ -226,6 +238,8 @@ def decode_facts(content: bytes, name: str, held: dict[str, Held]) -> tuple[Fact
         marks=tuple(marks),
         activity={},
         rights=tuple(rights),
+        anew=tuple(stated),
+        version=int(told.get("facts", "1")),
     )
     columns = list(COLUMNS[ACTIVITY])
     return facts, Counts(activity.rename_columns(columns).cast(_schema(COLUMNS[ACTIVITY])))

@@ -14,6 +14,7 @@ from ssmd.archive.conservation import Problem
 from ssmd.archive.ledger import days, parquet, segments, store
 from ssmd.archive.ledger.days import Made
 from ssmd.archive.ledger.entries import TABLES, Entry
+from ssmd.archive.ledger.facts import VERSION
 from ssmd.archive.ledger.parquet import Counts
 from ssmd.archive.ledger.recheck import Recheck, Rechecked, summed
 from ssmd.archive.ledger.segments import Source, Told
@@ -215,7 +216,7 @@ class _Rebuilding:
             self._equal += 1
             return made
         self._written.append(name)
-        if kept_bytes is None:
+        if kept_bytes is None or (kept is not None and kept.facts.version < VERSION):
             self._behind.append(name)
         elif kept is None or (kept.facts, kept.counts.rows()) != (made.facts, made.counts.rows()):
             self._complain(name, "it is not what its segment tells.")

@@ -1,7 +1,6 @@
 """What each segment tells the ledger, from its facts file or from the segment itself."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +10,13 @@ from ssmd.archive import durable, files, layout, manifest
 from ssmd.archive.contents import Tally
 from ssmd.archive.layout import Kind, Place
 from ssmd.archive.ledger import parquet, telemetry, unread
-from ssmd.archive.ledger.facts import Facts
+from ssmd.archive.ledger.facts import VERSION, Facts
 from ssmd.archive.ledger.parquet import Counts
 from ssmd.archive.manifest import Manifest
 from ssmd.archive.scan import Scanned, scan
+from ssmd.archive.store.local import LocalStore
+from ssmd.archive.store.opening import as_store
+from ssmd.archive.store.port import Store, Stored
 from ssmd.model.envelope import Envelope
 from ssmd.model.errors import Damaged
 
@@ -54,14 +56,14 @@ class _Digest(msgspec.Struct):
 _digest = msgspec.json.Decoder(_Digest)
 
 
-def sources(root: Path, feed: str) -> dict[str, list[Source]]:
+def sources(root: Path | Store, feed: str) -> dict[str, list[Source]]:
     """Every segment of a feed by its date, in order; those without bytes too, if they ever were."""
     # What is open is looked for first: sealed meanwhile, it is found twice rather than not at all.
     found = {place for place, kind in files.walk(root, feed) if kind == "open"}
     digests: dict[Place, str] = {}
     for place, kind in files.walk(root, feed):
         if kind == "manifest":
-            digests[place] = _digest_of(root / place.name("manifest"))
+            digests[place] = _digest_of(root, place.name("manifest"))
         elif kind == "sealed":
             found.add(place)
     days: dict[str, list[Source]] = {}
@@ -70,7 +72,7 @@ def sources(root: Path, feed: str) -> dict[str, list[Source]]:
     return dict(sorted(days.items()))
 
 
-def told_by(root: Path, source: Source) -> Told:
+def told_by(root: Path | Store, source: Source) -> Told:
     """What a segment tells: from its facts file, or else by reading it as far as it can be read."""
     known = manifest_of(root, source)
     kept = None if known is None else stored(root, source.place, known)
@@ -78,20 +80,20 @@ def told_by(root: Path, source: Source) -> Told:
 
 
 def kept_by(root: Path, source: Source) -> Told:
-    """The same, and what was not there, or is damaged, or belongs to other bytes, is made again.
+    """The same, and what was not there, or is damaged, old, or of other bytes, is made again.
 
     Raises:
         OSError: The disk refused.
     """
     known = manifest_of(root, source)
     kept = None if known is None else stored(root, source.place, known)
-    if kept is not None:
+    if kept is not None and kept.facts.version == VERSION:
         return kept
     facts, sound = read(root, source, known)
     if sound:
         write(root, source.place, facts)
         telemetry.facts_made_again(source.place.feed, layout.facts(source.place))
-    return divided(facts)
+    return divided(facts) if sound or kept is None else kept
 
 
 def divided(facts: Facts) -> Told:
@@ -101,7 +103,7 @@ def divided(facts: Facts) -> Told:
 
 
 def read(
-    root: Path,
+    root: Path | Store,
     source: Source,
     known: Manifest | None,
     watch: Callable[[Envelope], object] | None = None,
@@ -125,11 +127,11 @@ def read(
     return facts if known is None else unread.told(facts, known), False
 
 
-def stored(root: Path, place: Place, known: Manifest) -> Told | None:
+def stored(root: Path | Store, place: Place, known: Manifest) -> Told | None:
     """The facts file of a segment; None when there is none that speaks of just these bytes."""
     name = layout.facts(place)
     try:
-        content = (root / name).read_bytes()
+        content = files.read(root, name)
         facts, counts = parquet.decode_facts(content, name, known.contents.connections)
     except (OSError, Damaged):
         return None
@@ -163,39 +165,47 @@ def write(root: Path, place: Place, facts: Facts) -> None:
     durable.replace(path, parquet.encode_facts(facts))
 
 
-def manifest_of(root: Path, source: Source) -> Manifest | None:
+def manifest_of(root: Path | Store, source: Source) -> Manifest | None:
     """The manifest of a segment; None when there is none that can be read."""
     if not source.sha256:
         return None
     name = source.place.name("manifest")
     try:
-        return manifest.decode((root / name).read_bytes(), name)
+        return manifest.decode(files.read(root, name), name)
     except (OSError, Damaged):
         return None
 
 
 def _scanned(
-    root: Path, place: Place, watch: Callable[[Envelope], object] | None
+    root: Path | Store, place: Place, watch: Callable[[Envelope], object] | None
 ) -> Scanned | None:
     """A segment under the name it has now; None when it has none."""
     kinds: Sequence[Kind] = ("sealed", "open", "sealed")
     for kind in kinds:
         try:
-            return scan(root / place.name(kind), place.feed, watch)
+            return scan(as_store(root).open(place.name(kind)), place.feed, watch)
         except FileNotFoundError:
             continue
     return None
 
 
-def _digest_of(path: Path) -> str:
+def _digest_of(root: Path | Store, name: str) -> str:
+    store = LocalStore(root) if isinstance(root, Path) else root
     try:
-        found = path.stat()
-        return _digest_in(path, found.st_mtime_ns, found.st_ino)
+        found = store.stat(name)
+        return "" if found is None else _digest_in(store.url, found, store.read)
     except (OSError, msgspec.MsgspecError, ValueError):
         return ""
 
 
-@lru_cache(maxsize=_MANIFESTS)
-def _digest_in(path: Path, *_version: int) -> str:
+_digests: dict[tuple[str, Stored], str] = {}
+
+
+def _digest_in(url: str, stored: Stored, read: Callable[[str], bytes]) -> str:
     """The digest a manifest tells of; a year of them is not read again at every seal."""
-    return _digest.decode(path.read_bytes()).sha256
+    key = (url, stored)
+    if key not in _digests:
+        if len(_digests) >= _MANIFESTS:
+            _digests.clear()
+        _digests[key] = _digest.decode(read(stored.name)).sha256
+    return _digests[key]

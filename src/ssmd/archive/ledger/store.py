@@ -21,6 +21,8 @@ from ssmd.archive.ledger.entries import Coverage, Intent, Ledger
 from ssmd.archive.ledger.merge import merge
 from ssmd.archive.ledger.segments import Source, kept_by, sources, told_by
 from ssmd.archive.ledger.spans import Span
+from ssmd.archive.store.local import LocalStore
+from ssmd.archive.store.port import Store
 
 _ROUNDS: Final = 8
 _FOREVER: Final = 1 << 62
@@ -48,7 +50,7 @@ class Link:
         newest: The last one, ns.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path | Store) -> None:
         self.digest = ""
         self.began: int | None = None
         self.newest: int | None = None
@@ -83,18 +85,16 @@ class Link:
         return day is not None and day.began == self.digest and day.segments == days.named(segments)
 
 
-def feeds(root: Path) -> list[str]:
+def feeds(root: Path | Store) -> list[str]:
     """Every feed of which something is archived, sorted.
 
     Raises:
         ConfigError: There is no archive at `root`.
+        Unavailable: The store does not answer.
     """
     files.check(root)
-    try:
-        folders = [entry.name for entry in os.scandir(root / layout.RAW) if entry.is_dir()]
-    except FileNotFoundError:
-        return []
-    found = (layout.feed_of(f"{layout.RAW}/{name}") for name in folders)
+    store = LocalStore(root) if isinstance(root, Path) else root
+    found = (layout.feed_of(folder) for folder in store.folders(layout.RAW))
     return sorted(feed for feed in found if feed is not None)
 
 
@@ -137,17 +137,20 @@ def update(root: Path, feed: str) -> Updated | None:
     return Updated(sorted(written), written[newest] if newest else {})
 
 
-def load(root: Path, feed: str, since: int | None = None, until: int | None = None) -> Ledger:
+def load(
+    root: Path | Store, feed: str, since: int | None = None, until: int | None = None
+) -> Ledger:
     """The ledger of a time, as everything committed so far tells it; writes nothing.
 
     Args:
-        root: The archive.
+        root: The archive, on this machine or in a store.
         feed: The feed's name.
         since: From when on, ns; None for the beginning.
         until: Up to when, ns; None for the end.
 
     Raises:
         ConfigError: There is no archive at `root`.
+        Unavailable: The store does not answer.
     """
     files.check(root)
     span = (since or 0, _FOREVER if until is None else until)
@@ -198,7 +201,7 @@ def _update_once(root: Path, feed: str, lost: set[str]) -> dict[str, dict[str, i
 
 
 def _load_day(
-    root: Path,
+    root: Path | Store,
     feed: str,
     date: str,
     segments: Sequence[Source],
