@@ -85,6 +85,7 @@ VENUE = Venue(
     rest=no_rest(),
     rows=lambda _: Decoded(),
     tables=(),
+    facts=lambda _: (),
     pause=lambda _: None,
 )  # fmt: skip
 

@@ -96,3 +96,20 @@ def test_a_side_counts_its_levels() -> None:
     """Depth is a number of levels, not of messages."""
     book = Book.snapshot([("1", "1"), ("1.0", "2"), ("2", "0")], [("3", "1"), ("4", "1")], 1)
     assert (len(book.bids), len(book.asks)) == (1, 1)
+
+
+@given(CHANGES, FEW_PRICES, st.integers(0, 3))
+def test_what_rests_at_a_price_and_what_falls_out_is_told(
+    changes: list[tuple[bool, str, str]], price: str, depth: int
+) -> None:
+    """By the price's value, whatever its spelling; what is let go of is all that is not left."""
+    side, naive = Side(bids=True), Naive()
+    for _, at, qty in changes:
+        side.put(at, qty)
+        naive.put(True, at, qty)
+    known = naive.sides[True].get(Decimal(price))
+    assert side.held(price) == (None if known is None else known[1])
+    whole = side.best(len(side))
+    gone = side.truncate(depth)
+    assert sorted(side.best(depth) + gone) == sorted(whole)
+    assert len(gone) == max(0, len(whole) - depth)

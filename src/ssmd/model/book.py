@@ -78,12 +78,26 @@ class Side:
             return self._levels[:count]
         return self._levels[: -count - 1 : -1]
 
-    def truncate(self, depth: int) -> None:
-        """Let go of everything beyond the best `depth` levels."""
+    def held(self, price: str) -> str | None:
+        """What rests at a price; None when nothing does.
+
+        Raises:
+            ValueError: The price is not a finite decimal number.
+        """
+        key = exact(price)
+        at = bisect_left(self._prices, key)
+        known = at < len(self._prices) and self._prices[at] == key
+        return self._levels[at][1] if known else None
+
+    def truncate(self, depth: int) -> list[Level]:
+        """Let go of everything beyond the best `depth` levels, and give it."""
         extra = len(self._levels) - depth
-        if extra > 0:
-            gone = slice(None, extra) if self._bids else slice(depth, None)
-            del self._prices[gone], self._levels[gone]
+        if extra <= 0:
+            return []
+        gone = slice(None, extra) if self._bids else slice(depth, None)
+        levels = self._levels[gone]
+        del self._prices[gone], self._levels[gone]
+        return levels
 
 
 class Book:

@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from ssmd.model.envelope import Envelope
 from ssmd.model.frame import Now, Opcode
 
 
@@ -103,6 +104,39 @@ class KeepsBooks(Protocol):
 
         A book that stands still on purpose is left out: what the client has of it is old.
         """
+        ...
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """What a client that subscribed is to be sent.
+
+    Attributes:
+        type: The message type.
+        symbol: The venue's own string; None for messages of this type about whatever they are.
+        state: What these messages build on, so that they can only be read from a snapshot on;
+            empty when each stands for itself.
+    """
+
+    type: str
+    symbol: str | None
+    state: str = ""
+
+
+@runtime_checkable
+class KeepsSubscriptions(Protocol):
+    """A simulated socket that can say what its client subscribed to: for replays."""
+
+    def owed(self) -> frozenset[Owed]:
+        """Everything that was granted and not ended since."""
+        ...
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """A simulated market whose answers can be made to agree with recorded messages."""
+
+    def recall(self, envelope: Envelope) -> None:
+        """Answer from now on as whoever recorded this was answered: numbers, depths."""
         ...
 
 

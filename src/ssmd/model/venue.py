@@ -1,11 +1,13 @@
 """What a venue folder offers: facts, and pure functions over them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
 
+from ssmd.model.booking import BookReader
 from ssmd.model.envelope import Envelope
+from ssmd.model.fact import Fact
 from ssmd.model.frame import Now
 from ssmd.model.rest import Rest
 from ssmd.model.row import Decoded, Row
@@ -90,11 +92,17 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
         rest: What it offers over REST.
         rows: Typed rows of an envelope; never raises, whatever the bytes.
         tables: Every kind of row there can be.
+        facts: What a row says in words that all venues share, everything but books; pure, from
+            that row alone, and never raises.
         numbered: Whether its messages carry numbers or checksums, by which a session notices that
             one is missing or wrong.
         pause: The name of the scheduled pause that a time (ns) lies in; None when it trades.
         account: What opens its door; None when it is open to all.
         simulated: Makes the venue's own side of the talk; None when nobody wrote it.
+        anew: Channels whose messages build on each other, and by which messages all is stated anew:
+            the type, and bytes that no other message of that type has (at any venue; none when the
+            type says enough). It is asked of every message archived: nothing is parsed for it.
+        books: Makes the reader of one connection's books; None when it publishes none.
     """
 
     id: str
@@ -109,7 +117,10 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     rest: Rest
     rows: Callable[[Envelope], Decoded]
     tables: tuple[type[Row], ...]
+    facts: Callable[[Row], Iterable[Fact]]
     pause: Callable[[int], str | None]
     numbered: bool = True
     account: Account | None = None
     simulated: Callable[[SimulationOptions], SimulatedMarket] | None = None
+    anew: Mapping[str, tuple[str, bytes]] = {}
+    books: Callable[[], BookReader] | None = None

@@ -12,6 +12,8 @@ from ssmd.model.frame import Now
 from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Account, Credential, Handshake, SessionOptions, Venue
+from ssmd.venues.atlantis.booking import AtlantisBooks
+from ssmd.venues.atlantis.facts import facts
 from ssmd.venues.atlantis.messages import CHANNELS, FIELD, HEADER, KINDS, is_token
 from ssmd.venues.atlantis.rest import REST
 from ssmd.venues.atlantis.rows import TABLES, rows
@@ -96,7 +98,9 @@ VENUE = Venue(
     rest=REST,
     rows=rows,
     tables=TABLES,
+    facts=facts,
     pause=pause,
     account=Account(credentials=(Credential(FIELD),), where=WHERE, check=complaints),
     simulated=simulated,
+    books=AtlantisBooks,
 )

@@ -4,6 +4,7 @@ import math
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from random import Random
 from typing import Final
 
@@ -11,7 +12,7 @@ import msgspec
 
 from ssmd.model.errors import ConfigError
 from ssmd.model.frame import Now
-from ssmd.model.simulated import Answer, Emission, SimulationOptions
+from ssmd.model.simulated import Answer, BookState, Emission, SimulationOptions
 from ssmd.venues.atlantis.messages import (
     DEALS,
     DEPTH,
@@ -78,6 +79,18 @@ class Market:
             for side in "ba"
         )
         return {"k": "D", "b": bids[::-1], "a": asks}
+
+    def state(self) -> BookState:
+        """The whole depth, in shells."""
+        bids, asks = (
+            tuple(
+                (f"{Decimal(tick).scaleb(-self.scale):f}", str(size))
+                for tick, size in sorted(self._sides[side].items(), reverse=side == "b")
+                if size
+            )
+            for side in "ba"
+        )
+        return BookState(self.symbol, None, bids, asks)
 
     def entry(self) -> dict[str, object]:
         """It as it is listed."""
@@ -222,6 +235,7 @@ class AtlantisSocket:
     def __init__(self, market: AtlantisMarket) -> None:
         self.held: set[str] = set()
         self.frozen: set[str] = set()
+        self._unsure: set[str] = set()
         self._market = market
         self._outbox: list[Emission] = []
         self._late: deque[tuple[float, bytes]] = deque()
@@ -241,6 +255,7 @@ class AtlantisSocket:
         return () if delay else self._said(now)
 
     def tick(self, now: Now) -> Sequence[Emission]:
+        self._unsure |= self.frozen
         if now.mono - self._beat >= HEARTBEAT_S:
             self._beat = now.mono
             self._beats += 1
@@ -250,6 +265,14 @@ class AtlantisSocket:
     def close(self) -> None:
         self.held.clear()
         self._market.left(self)
+
+    def books(self) -> Sequence[BookState]:
+        """Every depth that is held and did not stand still."""
+        return [
+            market.state()
+            for symbol, market in self._market.markets.items()
+            if f"{DEPTH}:{symbol}" in self.held and symbol not in self._unsure
+        ]
 
     def hears(self, symbol: str) -> bool:
         """Whether anything of a market is held."""

@@ -5,15 +5,14 @@ from typing import Final
 
 import msgspec
 
-from ssmd.model.book import Book, Level, exact
+from ssmd.model.book import Level, exact
+from ssmd.model.booking import BookReader, BookSaved
 from ssmd.model.envelope import LEDGER, Envelope
 from ssmd.model.records import GapFound, GapRepaired, decode_ledger
 from ssmd.model.simulated import BookState
 from ssmd.model.venue import Venue
 from ssmd.sim.checkpoints import Checkpoint
 
-TABLE: Final = "book"
-"""The table of book levels: one row a level, its size absolute, 0 takes it out."""
 _SHOWN: Final = 3
 
 
@@ -33,37 +32,29 @@ class Compared(msgspec.Struct):
 
 
 class Rebuilt:
-    """The books of one connection, as a reader of the archive makes them from rows.
+    """The books of one connection, as a reader of the archive makes them.
 
     Attributes:
-        books: By symbol.
         changed: The ordinals of the messages of each book so far, ascending.
     """
 
-    def __init__(self, venue: Venue, depths: Mapping[str, int | None]) -> None:
-        self.books: dict[str, Book] = {}
+    def __init__(self, venue: Venue, reader: BookReader) -> None:
         self.changed: dict[str, list[int]] = {}
         self._venue = venue
-        self._depths = depths
+        self._reader = reader
 
-    def apply(self, envelope: Envelope) -> None:
-        """Take in one frame; what a level of it cannot tell, the book does not know."""
-        told: set[str] = set()
-        for row in self._venue.rows(envelope).rows:
-            if row.table != TABLE or row.symbol is None:
-                continue
-            if row.symbol not in told:
-                told.add(row.symbol)
-                self.changed.setdefault(row.symbol, []).append(envelope.ordinal or 0)
-                if row.is_snapshot:
-                    self.books[row.symbol] = Book(self._depths.get(row.symbol))
-            book = self.books.get(row.symbol)
-            price, size = getattr(row, "price", None), getattr(row, "size", None)
-            if book is not None and price is not None and size is not None:
-                side = book.bids if getattr(row, "side", "") == "bid" else book.asks
-                side.put(f"{price:f}", f"{size:f}")
-        for symbol in told & self.books.keys():
-            self.books[symbol].apply((), ())  # cuts it to its depth, once the whole message is in
+    def apply(self, parts: Iterable[Envelope]) -> None:
+        """Take in one frame, all its parts."""
+        for envelope in parts:
+            decoded = self._venue.rows(envelope)
+            rejected = bool(decoded.rejects)
+            for change in self._reader.read(envelope, decoded.rows, rejected=rejected):
+                if change.levels or change.is_snapshot:
+                    self.changed.setdefault(change.symbol, []).append(envelope.ordinal or 0)
+
+    def books(self) -> dict[str, BookSaved]:
+        """As they stand now, by symbol."""
+        return {saved.symbol: saved for saved in self._reader.save()}
 
 
 class _Gap(msgspec.Struct):
@@ -83,7 +74,8 @@ def compare(
     """Rebuild every book of an archive and hold it against the venue's, checkpoint by checkpoint.
 
     Only checkpoints whose messages are archived in full are looked at: the others lie in outages
-    and losses, which are judged elsewhere.
+    and losses, which are judged elsewhere. Nothing is compared where a venue neither counts nor
+    checksums: a message that it never sent leaves no trace.
 
     Args:
         venue: Reads the rows.
@@ -92,33 +84,39 @@ def compare(
         envelopes: What the archive holds, in any order.
     """
     result = Compared(problems=[])
-    frames: dict[str, dict[int, Envelope]] = {connection: {} for connection in served.values()}
+    if venue.books is None or not venue.numbered:
+        return result
+    frames: dict[str, dict[int, list[Envelope]]] = {each: {} for each in served.values()}
     gaps: dict[str, list[tuple[int, Envelope]]] = {connection: [] for connection in frames}
     for envelope in envelopes:
         if envelope.connection not in frames:
             continue
-        if envelope.ordinal is not None and envelope.parts == 1:
-            frames[envelope.connection][envelope.ordinal] = envelope
+        if envelope.ordinal is not None:
+            frames[envelope.connection].setdefault(envelope.ordinal, []).append(envelope)
         elif envelope.type == LEDGER:
             gaps[envelope.connection].append((envelope.record or 0, envelope))
     for socket, connection in served.items():
         of_socket = checkpoints.get(socket, ())
         if of_socket:
             known = _gaps(each for _, each in sorted(gaps[connection], key=lambda pair: pair[0]))
-            _compare_one(venue, connection, of_socket, frames[connection], known, result)
+            heard = {
+                ordinal: sorted(parts, key=lambda envelope: envelope.part)
+                for ordinal, parts in frames[connection].items()
+                if len(parts) == parts[0].parts
+            }
+            rebuilt = Rebuilt(venue, venue.books())
+            _compare_one(rebuilt, connection, of_socket, heard, known, result)
     return result
 
 
 def _compare_one(
-    venue: Venue,
+    rebuilt: Rebuilt,
     connection: str,
     checkpoints: Sequence[Checkpoint],
-    frames: Mapping[int, Envelope],
+    frames: Mapping[int, Sequence[Envelope]],
     gaps: Sequence[_Gap],
     result: Compared,
 ) -> None:
-    depths = {book.symbol: book.depth for each in checkpoints for book in each.books}
-    rebuilt = Rebuilt(venue, depths)
     differing: list[tuple[Checkpoint, BookState, str]] = []
     done = 0
     for checkpoint in checkpoints:
@@ -127,9 +125,10 @@ def _compare_one(
             done += 1
         if done < checkpoint.emitted:
             break  # not archived from here on
+        held = rebuilt.books()
         for state in checkpoint.books:
             result.compared += 1
-            difference = _difference(state, rebuilt.books.get(state.symbol))
+            difference = _difference(state, held.get(state.symbol))
             if difference:
                 differing.append((checkpoint, state, difference))
     while done in frames:  # what came later tells whether a difference could be known
@@ -172,12 +171,12 @@ def _gaps(envelopes: Iterable[Envelope]) -> list[_Gap]:
     return found
 
 
-def _difference(state: BookState, book: Book | None) -> str:
+def _difference(state: BookState, book: BookSaved | None) -> str:
     """Where two books differ first; empty when they do not."""
     if book is None:
         return "the archive has none"
-    for name, wanted, side in (("bid", state.bids, book.bids), ("ask", state.asks, book.asks)):
-        expected, found = _exact(wanted), _exact(side.best(len(side)))
+    for name, wanted, held in (("bid", state.bids, book.bids), ("ask", state.asks, book.asks)):
+        expected, found = _exact(wanted), _exact(held)
         if expected != found:
             at = next(
                 (i for i, (a, b) in enumerate(zip(expected, found, strict=False)) if a != b),

@@ -11,7 +11,9 @@ from ssmd.model.errors import ConfigError
 from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import SessionOptions, Venue
+from ssmd.venues.kalshi.booking import KalshiBooks
 from ssmd.venues.kalshi.calendar import pause
+from ssmd.venues.kalshi.facts import facts
 from ssmd.venues.kalshi.messages import BOOKS, CHANNELS, TYPES, WHOLE
 from ssmd.venues.kalshi.rest import REST
 from ssmd.venues.kalshi.rows import TABLES, rows
@@ -107,7 +109,10 @@ VENUE = Venue(
     rest=REST,
     rows=rows,
     tables=TABLES,
+    facts=facts,
     pause=pause,
+    anew={BOOKS: ("orderbook_snapshot", b"")},
     account=ACCOUNT,
     simulated=simulated,
+    books=KalshiBooks,
 )

@@ -1,12 +1,15 @@
 """A simulated Kalshi: its markets, its sockets, its REST service, and how it can misbehave."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from ssmd.model.envelope import Envelope
 from ssmd.model.frame import Now
 from ssmd.model.simulated import Answer, Emission, SimulationOptions
+from ssmd.venues.kalshi.messages import SHARED_TYPES, News
 from ssmd.venues.kalshi.simulated_admission import Admission
 from ssmd.venues.kalshi.simulated_market import Market
 from ssmd.venues.kalshi.simulated_rest import RestService
@@ -20,6 +23,19 @@ from ssmd.venues.kalshi.simulated_socket import (
     decode,
     error,
 )
+
+_CHANNELS: Final = {
+    kind.kind: kind.channel for kind in News.__subclasses__() if kind not in SHARED_TYPES
+}
+
+
+class _Told(msgspec.Struct):
+    """Whatever belongs to a subscription."""
+
+    sid: int = 0
+
+
+_told = msgspec.json.Decoder(_Told).decode
 
 MARKET_LIMIT: Final = 500_000
 """Most markets of one subscription (changelog of 2026-06-18)."""
@@ -76,6 +92,14 @@ class KalshiMarket(Market):
         self.at(now)
         self.list_quietly(params.tickers)
         return _agreed(command, params)
+
+    def recall(self, envelope: Envelope) -> None:
+        """Give a subscription the number that it had then: its messages carry it."""
+        kind = _CHANNELS.get(envelope.type)
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            told = _told(envelope.payload)
+            if kind is not None and told.sid:
+                self.sids.setdefault(kind, told.sid)
 
     def refuse(self, symbol: str) -> None:
         """Refuse every later request for this market."""

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from ssmd.model.simulated import BookState
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 from ssmd.venues.kalshi.simulated_book import (
     DOLLAR,
@@ -224,6 +225,16 @@ class Listing:
         taken = self.book.take()
         if taken:
             self._trade(taken, moment)
+
+    def state(self) -> BookState:
+        """The whole book in terms of YES: a bid for NO is an offer of YES."""
+        bids, asks = self.book.levels(YES), self.book.levels(NO)
+        return BookState(
+            self.ticker,
+            None,
+            tuple((dollars(price), count(size)) for price, size in reversed(bids)),
+            tuple((dollars(DOLLAR - price), count(size)) for price, size in reversed(asks)),
+        )
 
     def snapshot(self, stream: Stream) -> None:
         """Tell the whole book; a side without levels is left out."""

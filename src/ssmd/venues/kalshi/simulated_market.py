@@ -37,6 +37,7 @@ class Market:
         self.ended: dict[str, Listing] = {}
         self.stamp = Stamp()
         self.now_s = 0
+        self.sids: dict[str, int] = {}
         self._usual = not options.symbols
         self._everywhere: list[Stream] = []
         self._lives: dict[str, list[Stream]] = {channel: [] for channel in LIVES}

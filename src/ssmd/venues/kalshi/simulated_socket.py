@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from ssmd.model.frame import Now, Opcode
-from ssmd.model.simulated import Emission
+from ssmd.model.simulated import BookState, Emission, Owed
+from ssmd.venues.kalshi.messages import SHARED_TYPES, News
 from ssmd.venues.kalshi.simulated_market import BOOKS, LIVES, Market
 from ssmd.venues.kalshi.simulated_stream import Stream
 
@@ -36,6 +37,15 @@ ERRORS: Final = {
     26: "Subscription market limit exceeded",
 }
 _ACTIONS: Final = ("add_markets", "delete_markets", "get_snapshot")
+_TYPES: Final = {
+    channel: tuple(
+        kind.kind
+        for kind in News.__subclasses__()
+        if kind.channel == channel or (channel in LIVES and kind in SHARED_TYPES)
+    )
+    for channel in PUBLIC
+}
+"""The message types that come on a channel."""
 _HEARTBEAT: Final = Emission(b"heartbeat", Opcode.PING)
 
 
@@ -101,6 +111,7 @@ class KalshiSocket:
     ) -> None:
         self.outbox: list[Emission] = []
         self.frozen: set[str] = set()
+        self._unsure: set[str] = set()
         self._market = market
         self._refused = refused
         self._answer_delay_s = answer_delay_s
@@ -134,6 +145,7 @@ class KalshiSocket:
 
     def tick(self, now: Now) -> Sequence[Emission]:
         """What the market did, late answers, and a ping every ten seconds."""
+        self._unsure |= self.frozen
         while self._late and self._late[0][0] <= now.mono:
             self._answer(self._late.popleft()[1], now)
         if self._ping_mono is None:
@@ -142,6 +154,25 @@ class KalshiSocket:
             self._ping_mono = now.mono
             self.outbox.append(_HEARTBEAT)
         return self._flush()
+
+    def books(self) -> Sequence[BookState]:
+        """Every book that is subscribed and was told whole since it stood still."""
+        return [
+            self._market.listings[ticker].state()
+            for stream in self._streams.values()
+            if stream.channel == BOOKS and stream.tickers is not None
+            for ticker in sorted(stream.tickers - self._unsure)
+            if ticker in self._market.listings
+        ]
+
+    def owed(self) -> frozenset[Owed]:
+        """What is subscribed; the messages of books build on each other."""
+        return frozenset(
+            Owed(type_, ticker, BOOKS if stream.channel == BOOKS else "")
+            for stream in self._streams.values()
+            for type_ in _TYPES.get(stream.channel, ())
+            for ticker in (stream.tickers or (None,))
+        )
 
     def close(self) -> None:
         """Forget the subscriptions."""
@@ -209,9 +240,8 @@ class KalshiSocket:
         found = None if tickers is None else self._known(id_, tickers)
         if found is not None and not found:
             return None
-        self._sid += 1
         stream = Stream(
-            self._sid,
+            self._number(channel),
             channel,
             None if found is None else set(found),
             self.outbox,
@@ -224,6 +254,13 @@ class KalshiSocket:
         if channel not in PRIVATE:
             self._market.enter(stream)
         return stream
+
+    def _number(self, channel: str) -> int:
+        """The number of a subscription that begins: a recorded one, or the next."""
+        number = self._market.sids.get(channel, 0)
+        if not number or number in self._streams:
+            self._sid = number = max(self._sid, *self._streams, 0) + 1
+        return number
 
     def _update(self, id_: int, params: Params, now: Now) -> None:
         sids = params.sids or ([params.sid] if params.sid else [])
@@ -299,6 +336,7 @@ class KalshiSocket:
             if listing is None or stream.tickers is None or ticker not in stream.tickers:
                 continue
             if stream.channel == BOOKS:
+                self._unsure.discard(ticker)
                 listing.snapshot(stream)
             elif stream.channel == "ticker" and figures:
                 body = listing.figures(self._market.stamp.moment(now.wall))

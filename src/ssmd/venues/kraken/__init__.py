@@ -11,7 +11,9 @@ from ssmd.model.frame import Now
 from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Handshake, SessionOptions, Venue
+from ssmd.venues.kraken.booking import KrakenBooks
 from ssmd.venues.kraken.books import DEPTHS
+from ssmd.venues.kraken.facts import facts
 from ssmd.venues.kraken.messages import CHANNELS
 from ssmd.venues.kraken.rest import REST
 from ssmd.venues.kraken.rows import rows
@@ -99,6 +101,9 @@ VENUE = Venue(
     rest=REST,
     rows=rows,
     tables=TABLES,
+    facts=facts,
     pause=pause,
+    anew={"book": ("book", b'"snapshot"')},
     simulated=simulated,
+    books=KrakenBooks,
 )

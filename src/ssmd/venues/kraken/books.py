@@ -80,7 +80,7 @@ class Books:
         kept = self._of(symbol)
         bids, asks = levels(item.bids), levels(item.asks)
         if snapshot:
-            depth = kept.depth or self._depth or _allowed(max(len(bids), len(asks)))
+            depth = kept.depth or self._depth or allowed(max(len(bids), len(asks)))
             book = kept.book = Book.snapshot(bids, asks, depth)
         elif kept.book is None:
             return self._unfounded(kept, item, symbol)
@@ -136,6 +136,6 @@ def _break(kept: _Kept, symbol: str, held: int, found: int) -> Gap | None:
     return Gap("book", (symbol,), "checksum", held, found)
 
 
-def _allowed(length: int) -> int:
+def allowed(length: int) -> int:
     """The smallest depth that can have given a snapshot this long."""
     return next((depth for depth in DEPTHS if depth >= length), DEPTHS[-1])

@@ -17,7 +17,7 @@ from ssmd.venues.kraken.names import modern, v2_symbol
 CLASSES: Final = ("currency", "tokenized_asset")
 """The classes of base assets; `AssetPairs` lists one at a time, the first unless asked."""
 
-_STATUSES: Final[dict[str, tuple[Status, bool]]] = {
+STATUSES: Final[dict[str, tuple[Status, bool]]] = {
     "online": ("active", False),
     "post_only": ("active", True),
     "limit_only": ("active", True),
@@ -94,7 +94,7 @@ def _page(body: bytes, names: Mapping[str, str], seen: set[str]) -> Page:
             continue
         seen.add(instrument.symbol)
         instruments.append(instrument)
-        if instrument.raw_status not in _STATUSES:
+        if instrument.raw_status not in STATUSES:
             rejects.append(
                 f"The pair {key[:60]!r} has an unknown status {instrument.raw_status[:60]!r}: "
                 "it is listed as paused."
@@ -113,7 +113,7 @@ def _instrument(key: str, payload: bytes, names: Mapping[str, str]) -> Instrumen
     symbol = v2_symbol(wsname)
     base, _, quote = symbol.partition("/")
     raw_status = fields.text("status") or ""
-    status, restricted = _STATUSES.get(raw_status, ("paused", False))
+    status, restricted = STATUSES.get(raw_status, ("paused", False))
     tick_size = fields.number("tick_size")
     lot_size = _step(fields.integer("lot_decimals"))
     multiplier = fields.number("lot_multiplier")

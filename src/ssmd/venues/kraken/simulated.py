@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from ssmd.model.envelope import Envelope
 from ssmd.model.errors import ConfigError
 from ssmd.model.frame import Now
 from ssmd.model.simulated import Answer, Emission, SimulationOptions
@@ -16,6 +17,22 @@ from ssmd.venues.kraken.simulated_socket import KrakenSocket, decode_request
 
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9.]+/[A-Za-z0-9.]+")
 _DATA: Final = b'{"channel"'
+
+
+class _Granted(msgspec.Struct):
+    """What was subscribed."""
+
+    channel: str
+    depth: int = 0
+
+
+class _Answer(msgspec.Struct):
+    """The venue's answer to a request that it granted."""
+
+    result: _Granted
+
+
+_granted = msgspec.json.Decoder(_Answer).decode
 
 
 class KrakenMarket(Market):
@@ -50,6 +67,13 @@ class KrakenMarket(Market):
         answers = socket.receive(payload, now)
         socket.close()
         return [answer for answer in answers if not answer.payload.startswith(_DATA)]
+
+    def recall(self, envelope: Envelope) -> None:
+        """Grant books of the depth that was granted then, and of no other."""
+        with contextlib.suppress(msgspec.DecodeError, RecursionError):
+            result = _granted(envelope.payload).result
+            if result.channel == "book":
+                self.depths.add(result.depth)
 
     def refuse(self, symbol: str) -> None:
         """Refuse every later request for this pair."""

@@ -46,6 +46,7 @@ class Market:
         self.sockets: list[Socket] = []
         self.refused: set[str] = set()
         self.answer_delay_s = 0.0
+        self.depths: set[int] = set()
         self._rate = options.rate
         self._factor = 1.0
         self._due = 0.0
@@ -63,6 +64,11 @@ class Market:
             if symbol not in self.listings:
                 rng = Random(self.rng.getrandbits(64))  # noqa: S311
                 self.listings[symbol] = Listing(symbol, rng)
+
+    def objection(self, channel: str, depth: int) -> str:
+        """Why a depth is refused: of a recording there are only those that were recorded."""
+        absent = channel == "book" and self.depths and depth not in self.depths
+        return "Subscription depth not supported" if absent else ""
 
     def speed(self, factor: float) -> None:
         """Multiply the configured rate from now on."""

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from ssmd.model.frame import Now
-from ssmd.model.simulated import BookState, Emission
+from ssmd.model.simulated import BookState, Emission, Owed
 from ssmd.venues.kraken.simulated_listing import Listing, Socket
 from ssmd.venues.kraken.simulated_market import Market
 
@@ -131,6 +131,13 @@ class KrakenSocket:
             if channel == "book" and symbol not in self.frozen
         ]
 
+    def owed(self) -> frozenset[Owed]:
+        """What is subscribed; a book or the instruments build on a snapshot, if one was wanted."""
+        return frozenset(
+            Owed(channel, symbol or None, channel if _builds(held) else "")
+            for (channel, symbol), held in self._held.items()
+        )
+
     def close(self) -> None:
         """Forget the subscriptions."""
         for channel, symbol in tuple(self._held):
@@ -170,7 +177,7 @@ class KrakenSocket:
         return [*earlier, *answers]
 
     def _subscribe(self, params: _Params, base: dict[str, object], ts: int) -> list[Emission]:
-        refusal = _objection(params)
+        refusal = _objection(params) or self._market.objection(params.channel, params.depth)
         if refusal:
             return [_refusal(base, refusal)]
         wants_snapshot = (
@@ -199,7 +206,7 @@ class KrakenSocket:
         if ("instrument", "") in self._held:
             return [_refusal(base, "Already subscribed")]
         market = self._market
-        self._held["instrument", ""] = _Params("instrument")
+        self._held["instrument", ""] = _Params("instrument", snapshot=wants_snapshot)
         result = {"channel": "instrument", "snapshot": wants_snapshot}
         answer = _emission(base | {"result": result, "success": True})
         return (
@@ -252,6 +259,11 @@ def _listeners(params: _Params, listing: Listing) -> list[Socket]:
             return listing.trades
         case _:
             return listing.tickers
+
+
+def _builds(held: _Params) -> bool:
+    """Whether what comes on a subscription can be read only from its snapshot on."""
+    return held.channel in {"book", "instrument"} and held.snapshot is not False
 
 
 def _objection(params: _Params) -> str:

@@ -11,6 +11,8 @@ from ssmd.model.frame import Now
 from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Handshake, SessionOptions, Venue
+from ssmd.venues.kraken_futures.booking import KrakenFuturesBooks
+from ssmd.venues.kraken_futures.facts import facts
 from ssmd.venues.kraken_futures.messages import FEEDS, TYPES, canonical
 from ssmd.venues.kraken_futures.rest import REST
 from ssmd.venues.kraken_futures.rows import TABLES, rows
@@ -87,6 +89,9 @@ VENUE = Venue(
     rest=REST,
     rows=rows,
     tables=TABLES,
+    facts=facts,
     pause=pause,
+    anew={"book": ("book_snapshot", b"")},
     simulated=simulated,
+    books=KrakenFuturesBooks,
 )

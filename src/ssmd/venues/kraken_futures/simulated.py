@@ -11,8 +11,8 @@ import msgspec
 
 from ssmd.model.errors import ConfigError
 from ssmd.model.frame import Now
-from ssmd.model.simulated import Answer, Emission, SimulationOptions
-from ssmd.venues.kraken_futures.messages import FEEDS, HEARTBEAT, canonical
+from ssmd.model.simulated import Answer, BookState, Emission, Owed, SimulationOptions
+from ssmd.venues.kraken_futures.messages import FEEDS, HEARTBEAT, TYPES, canonical
 from ssmd.venues.kraken_futures.simulated_listing import Listing, maturity
 from ssmd.venues.kraken_futures.simulated_market import Market
 from ssmd.venues.kraken_futures.simulated_rest import answer
@@ -128,6 +128,7 @@ class KrakenFuturesSocket:
     def __init__(self, market: KrakenFuturesMarket) -> None:
         self.outbox: list[Emission] = []
         self.frozen: set[str] = set()
+        self._unsure: set[str] = set()
         self.missed: dict[tuple[str, str], int] = {}
         self._market = market
         self._held: set[tuple[str, str]] = set()
@@ -150,6 +151,7 @@ class KrakenFuturesSocket:
 
     def tick(self, now: Now) -> Sequence[Emission]:
         """Late answers, what the market did, and a heartbeat every ten seconds."""
+        self._unsure |= self.frozen
         out, self.outbox = self.outbox, []
         while self._late and self._late[0][0] <= now.mono:
             _, payload = self._late.popleft()
@@ -160,6 +162,23 @@ class KrakenFuturesSocket:
             millis = now.wall // MILLISECOND_NS
             out.append(Emission(b'{"feed":"heartbeat","time":%d}' % millis))
         return out
+
+    def books(self) -> Sequence[BookState]:
+        """Every book that is subscribed and was told whole since it stood still."""
+        return [
+            self._market.listings[symbol].state()
+            for feed, symbol in sorted(self._held)
+            if feed == "book" and symbol not in self._unsure and symbol in self._market.listings
+        ]
+
+    def owed(self) -> frozenset[Owed]:
+        """What is subscribed; a book builds on its snapshot."""
+        return frozenset(
+            Owed(type_, symbol, "book" if feed == "book" else "")
+            for feed, symbol in self._held
+            for type_ in (feed, f"{feed}_snapshot")
+            if type_ in TYPES
+        )
 
     def close(self) -> None:
         """Forget the subscriptions."""
@@ -233,6 +252,7 @@ class KrakenFuturesSocket:
         millis = now.wall // MILLISECOND_NS
         match feed:
             case "book":
+                self._unsure.discard(listing.symbol)
                 payload = listing.book_snapshot().payload(missed)
             case "trade":
                 payload = listing.trade_snapshot(missed)

@@ -5,6 +5,7 @@ from random import Random
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from ssmd.model.simulated import BookState
 from ssmd.model.timestamp import parse_rfc3339
 from ssmd.venues.kraken_futures.simulated_book import Book, Side
 from ssmd.venues.kraken_futures.simulated_wording import MILLISECOND_NS, flag, number
@@ -144,6 +145,16 @@ class Listing:
             self._book_seq,
             f',"tickSize":null,"bids":[{self._levels(self.book.bids)}],'
             f'"asks":[{self._levels(self.book.asks)}]}}',
+        )
+
+    def state(self) -> BookState:
+        """The book as a client must have it."""
+        bids, asks = self.book.bids, self.book.asks
+        return BookState(
+            self.symbol,
+            None,
+            tuple(self.level(key, bids) for key in bids.keys),
+            tuple(self.level(key, asks) for key in asks.keys),
         )
 
     def trade_snapshot(self, missed: int) -> bytes:

@@ -11,6 +11,8 @@ from ssmd.model.frame import Now
 from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Handshake, SessionOptions, Venue
+from ssmd.venues.polymarket.booking import PolymarketBooks
+from ssmd.venues.polymarket.facts import facts
 from ssmd.venues.polymarket.messages import TYPES
 from ssmd.venues.polymarket.rest import REST
 from ssmd.venues.polymarket.rows import rows
@@ -92,6 +94,9 @@ VENUE = Venue(
     rest=REST,
     rows=rows,
     tables=TABLES,
+    facts=facts,
     pause=pause,
+    anew={CHANNEL: ("book", b'"asset_id"')},
     simulated=simulated,
+    books=PolymarketBooks,
 )

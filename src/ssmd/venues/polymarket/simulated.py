@@ -10,7 +10,7 @@ import msgspec
 
 from ssmd.model.errors import ConfigError
 from ssmd.model.frame import Now
-from ssmd.model.simulated import Answer, Emission, SimulationOptions
+from ssmd.model.simulated import Answer, BookState, Emission, Owed, SimulationOptions
 from ssmd.venues.polymarket import messages
 from ssmd.venues.polymarket.simulated_market import Market
 from ssmd.venues.polymarket.simulated_rest import answer
@@ -18,6 +18,18 @@ from ssmd.venues.polymarket.subscriptions import CEILING
 
 _TOKEN: Final = re.compile(r"[0-9]{1,78}")
 _SWITCHING: Final = 101
+_NEWS: Final = "new_market"
+"""Comes to all who asked for the newer types, whatever they hold."""
+_CUSTOM: Final = frozenset({"best_bid_ask", "market_resolved", _NEWS})
+_BOOKS: Final = frozenset(
+    {
+        messages.BOOK,
+        messages.PRICE_CHANGE,
+        messages.PRICE_CHANGE_V1,
+        messages.PRICE_CHANGE_V0,
+    }
+)
+"""What a book is made of."""
 _INVALID: Final = Emission(messages.INVALID)
 _PONG: Final = Emission(messages.PONG)
 
@@ -97,6 +109,7 @@ class PolymarketSocket:
         self.is_custom = False
         self.frozen: set[str] = set()
         self.held: dict[str, None] = {}
+        self._unsure: set[str] = set()
         self._market = market
         self._late: deque[tuple[float, bytes]] = deque()
         self._is_first = True
@@ -121,10 +134,29 @@ class PolymarketSocket:
 
     def tick(self, now: Now) -> Sequence[Emission]:
         """What the market did, and late answers."""
+        self._unsure |= self.frozen
         out, self.outbox = self.outbox, []
         while self._late and self._late[0][0] <= now.mono:
             out += self._answer(self._late.popleft()[1], now)
         return out
+
+    def books(self) -> Sequence[BookState]:
+        """Every book that is held and did not stand still since it was asked for."""
+        return [
+            self._market.conditions[token].state(token)
+            for token in self.held
+            if token not in self._unsure and token in self._market.conditions
+        ]
+
+    def owed(self) -> frozenset[Owed]:
+        """Every message about a token that is held; the newer types to whoever asked for them."""
+        kinds = messages.TYPES if self.is_custom else messages.TYPES - _CUSTOM
+        owed = {
+            Owed(kind, token, messages.BOOK if kind in _BOOKS else "")
+            for token in self.held
+            for kind in kinds - {_NEWS}
+        }
+        return frozenset(owed | {Owed(_NEWS, None)} if self.is_custom else owed)
 
     def close(self) -> None:
         """Forget the subscriptions."""
@@ -171,6 +203,7 @@ class PolymarketSocket:
             if token in self._market.conditions and token not in self._market.refused
         ]
         self.held.update(dict.fromkeys(added))
+        self._unsure.difference_update(added)
         return added
 
 

@@ -117,6 +117,17 @@ class Book:
         self.last = tick
         return tick, taken
 
+    def ranked(self, token: int) -> tuple[tuple[tuple[str, str], ...], ...]:
+        """Bids and asks of a token: price and size, the best first."""
+        bids, asks = (self.bids, self.asks) if token == 0 else (self.asks, self.bids)
+        return tuple(
+            tuple(
+                (self.price(tick, token), fixed(side[tick], _SIZE_DECIMALS))
+                for tick in sorted(side, reverse=is_downward)
+            )
+            for side, is_downward in ((bids, token == 0), (asks, token == 1))
+        )
+
     def levels(self, token: int) -> tuple[str, str]:
         """Bids and asks of a token as JSON, worst price first, as the venue lists them."""
         bids, asks = (self.bids, self.asks) if token == 0 else (self.asks, self.bids)

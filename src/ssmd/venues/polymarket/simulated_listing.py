@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from ssmd.model.simulated import Emission
+from ssmd.model.simulated import BookState, Emission
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 from ssmd.venues.polymarket.simulated_book import Book, Touched, digest, fixed
 
@@ -234,6 +234,11 @@ class Condition:
             f'"tick_size":"{self.book.tick_size()}","event_type":"book",'
             f'"last_trade_price":"{last}"}}'
         ).encode()
+
+    def state(self, name: str) -> BookState:
+        """The book of a token as a client must have it."""
+        bids, asks = self.book.ranked(self.tokens.index(name))
+        return BookState(name, None, bids, asks)
 
     def price_change(self, touched: Touched, ts: int, hidden: frozenset[str]) -> Emission | None:
         """One order seen by both tokens; those in `hidden` are left out."""
