@@ -1,6 +1,7 @@
 """The simulated venue of a schedule: its market, its sockets, and what it wrote down of them."""
 
 import asyncio
+import contextlib
 import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -224,7 +225,8 @@ class SimulatedVenue:
         """Close every socket politely."""
         sockets = tuple(self.sockets.values())
         for socket in sockets:
-            socket.say([Emission(struct.pack(">H", 1012), Opcode.CLOSE)])
+            with contextlib.suppress(Killed):  # whoever hears it may die of writing it down
+                socket.say([Emission(struct.pack(">H", 1012), Opcode.CLOSE)])
         return len(sockets)
 
     def disturb(self, fault: Fault) -> int:
