@@ -9,7 +9,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from ssmd.runtime import metrics, words
+from ssmd.runtime import metrics, upload_metrics, words
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "reference" / "metrics.md"
 _SECTIONS: Final = {
@@ -20,15 +20,17 @@ _SECTIONS: Final = {
     "ssmd_consumer_": "Archiver: consuming from the bus",
     "ssmd_archiver_": "Archiver: writing files",
     "ssmd_ledger_": "Archiver: the ledger",
+    "ssmd_tables_": "Compactor: tables",
+    "ssmd_archive_": "Compactor: uploads to an object store",
     "ssmd_": "Every service",
 }
 _INTRODUCTION: Final = """\
 # Metrics
 
-Made from `src/ssmd/runtime/metrics.py` by `python scripts/metrics_page.py`; do not edit by hand.
+Made from `src/ssmd/runtime/metrics.py` and `upload_metrics.py` by `python scripts/metrics_page.py`; do not edit by hand.
 
 Every service shows these at `/metrics` of its health server, in the text format of Prometheus. A
-connector fills the first four sections, an archiver the next three. Series exist at zero from the start.
+connector fills the first four sections, an archiver the next three, a compactor the next two. Series exist at zero from the start.
 A label is never a symbol, an address or a message; `category` is empty when the feed has none, `shard`
 is the shard's number, `message_type` one of the venue's types or ours (`_connection`, `_control`, ...).
 A histogram has the usual `_bucket`, `_sum` and `_count`. The process's own CPU, memory and file
@@ -44,7 +46,7 @@ _WORDS: Final = (
 
 def rows() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     """Name, kind, labels and meaning of every metric, in the order of the source."""
-    for each in vars(metrics).values():
+    for each in (*vars(metrics).values(), *vars(upload_metrics).values()):
         if isinstance(each, Counter | Gauge | Histogram):
             (family,) = each.describe()
             total = "_total" if family.type == "counter" else ""

@@ -6,11 +6,14 @@ SsmdError
 ├── Busy
 │   └── WriterBusy       another process writes here as the same writer
 └── Damaged              a line, manifest or head file is not what was written
+    └── TooNew           a newer program wrote it
 """
 
 from pathlib import Path
 
-from ssmd.model.errors import Busy, Unavailable
+import msgspec
+
+from ssmd.model.errors import Busy, Damaged, Unavailable
 
 
 class DiskRefused(Unavailable):
@@ -33,3 +36,47 @@ class WriterBusy(Busy):
             remedy="Stop it, or choose another directory.",
         )
         self.owner = owner
+
+
+class TooNew(Damaged):
+    """A newer program wrote it."""
+
+    def __init__(self, name: str, *, found: int, known: int, needs: str) -> None:
+        super().__init__(
+            f"{name} has format {found}; this program knows up to {known}.",
+            remedy=f"It needs {f'ssmd {needs} or newer' if needs else 'a newer ssmd'}: upgrade.",
+        )
+
+
+class _Version(msgspec.Struct):
+    """What every version of a file says of itself.
+
+    Attributes:
+        format: Version of the format.
+        needs: The oldest ssmd that reads it; from the second format on every file says so.
+    """
+
+    format: int
+    needs: str = ""
+
+
+_version = msgspec.json.Decoder(_Version)
+
+
+def refuse_newer(content: bytes, name: str, known: int) -> None:
+    """Refuse what a newer program wrote, before anything else is read of it.
+
+    Args:
+        content: A JSON file's bytes.
+        name: Its name.
+        known: The newest format that is understood.
+
+    Raises:
+        TooNew: Its format is newer.
+    """
+    try:
+        found = _version.decode(content)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return
+    if found.format > known:
+        raise TooNew(name, found=found.format, known=known, needs=found.needs)

@@ -6,23 +6,29 @@ from pathlib import Path
 
 from ssmd.archive import durable, layout
 from ssmd.archive.layout import Kind, Place
+from ssmd.archive.store.port import Store
 from ssmd.model.errors import ConfigError
 
 
-def check(root: Path) -> None:
+def check(root: Path | Store) -> None:
     """Refuse a directory that is no archive: a mistyped name must not look empty and sound.
 
     Raises:
         ConfigError: There is no archive at `root`.
+        Unavailable: The store does not answer.
     """
-    if not (root / layout.RAW).is_dir() and not (root / layout.IDENTITY).exists():
+    if isinstance(root, Path):
+        known = (root / layout.RAW).is_dir() or (root / layout.IDENTITY).exists()
+    else:
+        known = bool(root.folders(layout.RAW)) or root.stat(layout.IDENTITY) is not None
+    if not known:
         raise ConfigError(
-            f"There is no archive at {root}.",
+            f"There is no archive at {root if isinstance(root, Path) else root.url}.",
             remedy=f"Name the directory that holds `{layout.RAW}` and `{layout.IDENTITY}`.",
         )
 
 
-def walk(root: Path, feed: str | None = None) -> Iterator[tuple[Place, Kind]]:
+def walk(root: Path | Store, feed: str | None = None) -> Iterator[tuple[Place, Kind]]:
     """Every file of the raw folder, by path; files that are none of ours are passed over."""
     for name in names(root, layout.RAW if feed is None else layout.feed_folder(feed)):
         known = layout.parse(name)
@@ -30,8 +36,11 @@ def walk(root: Path, feed: str | None = None) -> Iterator[tuple[Place, Kind]]:
             yield known
 
 
-def names(root: Path, under: str) -> Iterator[str]:
+def names(root: Path | Store, under: str) -> Iterator[str]:
     """Names of all files under a folder, relative to the root, sorted."""
+    if not isinstance(root, Path):
+        yield from (stored.name for stored in root.files(under))
+        return
     try:
         entries = sorted(os.scandir(root / under), key=lambda entry: entry.name)
     except (FileNotFoundError, NotADirectoryError):
@@ -44,8 +53,21 @@ def names(root: Path, under: str) -> Iterator[str]:
             yield name
 
 
-def size(root: Path, name: str) -> int:
+def read(root: Path | Store, name: str) -> bytes:
+    """A whole file.
+
+    Raises:
+        FileNotFoundError: There is none of that name.
+        Unavailable: The store does not answer.
+    """
+    return (root / name).read_bytes() if isinstance(root, Path) else root.read(name)
+
+
+def size(root: Path | Store, name: str) -> int:
     """How many bytes a file has; 0 when it is gone."""
+    if not isinstance(root, Path):
+        stored = root.stat(name)
+        return 0 if stored is None else stored.size
     try:
         return (root / name).stat().st_size
     except FileNotFoundError:

@@ -12,7 +12,7 @@ _CHECKSUM: Final = "checksum"
 class Frames:
     """The decoded bytes of a file of zstd frames.
 
-    Iterate once over `blocks` or `lines`; afterwards the attributes tell how it ended.
+    Iterate once over `blocks`, `lines` or `batches`; afterwards the attributes tell how it ended.
 
     Attributes:
         whole: Compressed bytes up to the end of the last frame that is whole and right.
@@ -58,16 +58,20 @@ class Frames:
 
     def lines(self) -> Iterator[bytes]:
         """Whole lines in order, each with its newline; a last line without one is not given."""
+        for batch in self.batches():
+            for line in batch:
+                yield line + b"\n"
+
+    def batches(self) -> Iterator[list[bytes]]:
+        """The same without their newlines, as many as come out at once."""
         pieces: list[bytes] = []
         for block in self.blocks():
             *ended, rest = block.split(b"\n")
-            for line in ended:
+            if ended:
                 if pieces:
-                    pieces.append(line)
-                    yield b"".join(pieces) + b"\n"
+                    ended[0] = b"".join([*pieces, ended[0]])
                     pieces.clear()
-                else:
-                    yield line + b"\n"
+                yield ended
             if rest:
                 pieces.append(rest)
 

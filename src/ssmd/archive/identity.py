@@ -5,8 +5,10 @@ from typing import Final
 
 import msgspec
 
-from ssmd.archive import durable, layout
+from ssmd.archive import durable, files, layout
+from ssmd.archive.errors import refuse_newer
 from ssmd.archive.manifest import FORMAT
+from ssmd.archive.store.port import Store
 from ssmd.model.errors import ConfigError, Damaged
 from ssmd.runtime.identity import entropy
 
@@ -30,19 +32,22 @@ class Identity(msgspec.Struct, frozen=True):
 _decoder: Final = msgspec.json.Decoder(Identity)
 
 
-def read(root: Path) -> Identity | None:
+def read(root: Path | Store) -> Identity | None:
     """The id of an archive; None when there is none here.
 
     Raises:
+        TooNew: A newer program wrote the archive.
         Damaged: The file is not what was written.
+        Unavailable: The store does not answer.
     """
     try:
-        content = (root / layout.IDENTITY).read_bytes()
+        content = files.read(root, layout.IDENTITY)
+        refuse_newer(content, layout.IDENTITY, FORMAT)
         found: Identity = _decoder.decode(content)
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError as error:
-        message = f"{root / layout.IDENTITY} is not what was written: {error}."
+        message = f"{layout.IDENTITY} is not what was written: {error}."
         raise Damaged(
             message, remedy="Restore it: the id also ends the names in `writers/`."
         ) from error

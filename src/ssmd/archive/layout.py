@@ -11,9 +11,22 @@ D/ledger/feed=F/date=YYYY-MM-DD/HHMM-<writer>-<k>.facts.parquet   what a segment
 D/ledger/feed=F/date=YYYY-MM-DD/<table>.parquet                   the ledger of a day, by table
 D/ledger/feed=F/date=YYYY-MM-DD/carry.json.zst                    what the next day begins with
 D/ledger/feed=F/date=YYYY-MM-DD/day.json                          what that day was made from
+D/tables/feed=F/type=T/date=YYYY-MM-DD/HHMM-<writer>-<k>.parquet  a segment's rows in the venue's words
+D/tables/feed=F/type=_rejects/date=YYYY-MM-DD/...parquet          pieces of it that gave no row
+D/tables/all/type=T/feed=F/date=YYYY-MM-DD/...parquet             its facts in words all venues share
+D/tables/books/feed=F/date=YYYY-MM-DD/HHMM.parquet                every book at the end of a slot
+D/tables/built/feed=F/date=YYYY-MM-DD/HHMM.json                   what a slot's tables were made from
+D/tables/merged/feed=F/date=YYYY-MM-DD/HHMM-<seconds>.json        slots whose files became larger ones
+D/tables/.../HHMM.merged-<key>.parquet                            the rows of several slots
 D/.run/archive-<writer>.lock                                      who writes as this writer now
 D/.run/ledger-<feed>.lock                                         who writes this feed's ledger now
+D/uploaded/<store>/store.json                                     which store files are uploaded to
+D/uploaded/<store>/feed=F/date=YYYY-MM-DD.jsonl                   what of a day is proved to be there
+D/.run/tables-<feed>.lock                                         who makes this feed's tables now
+D/.run/tables-<feed>/                                             what they are made in meanwhile
+D/.run/upload-<store>.lock                                        who uploads to that store now
 ```
+A table is named as people ask for it: `trades` (all venues' words), `native/ticker` (the venue's).
 Slot and date are those of `ts_recv`, UTC, clock-aligned from midnight. Names are relative to the
 root and use `/`, as they stand in manifests and reports.
 """
@@ -34,6 +47,14 @@ LEDGER: Final = "ledger"
 """The folder of the ledger."""
 WRITERS: Final = "writers"
 """The folder of chain heads."""
+TABLES: Final = "tables"
+"""The folder of tables."""
+NATIVE: Final = "native/"
+"""How the name of a table in the venue's own words begins."""
+REJECTS: Final = f"{NATIVE}_rejects"
+"""The table of what gave no row."""
+UPLOADED: Final = "uploaded"
+"""The folder of what is known of object stores."""
 IDENTITY: Final = "archive.json"
 """The file that holds the archive's id."""
 
@@ -52,6 +73,12 @@ _NAME: Final = re.compile(
     r"raw/feed=([^/]+)/date=(\d{4}-\d\d-\d\d)/(\d{4})-(.+)-(\d+)"
     r"(\.jsonl\.zst\.open|\.jsonl\.zst|\.manifest\.json|\.damaged)"
 )
+_BUILT: Final = re.compile(r"tables/built/feed=([^/]+)/date=(\d{4}-\d\d-\d\d)/(\d{4})\.json")
+_DAY: Final = re.compile(
+    r"(?:raw|ledger|tables)/(?:.+/)?feed=([^/]+)/(?:.+/)?date=(\d{4}-\d\d-\d\d)"
+)
+_MERGED_ROWS: Final = ".merged-"
+_FEED: Final = re.compile(r"/feed=([^/]+)/")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_NS: Final = 86_400 * SECOND_NS
 """A day in ns."""
@@ -78,6 +105,25 @@ class Place(msgspec.Struct, frozen=True, order=True):
         """The name of one of its files, relative to the root."""
         folder = date_folder(self.feed, self.date)
         return f"{folder}/{self.time}-{self.writer}-{self.index}{_SUFFIXES[kind]}"
+
+
+class Slot(msgspec.Struct, frozen=True, order=True):
+    """All segments of one feed that begin together: what tables are made from at a time.
+
+    Attributes:
+        feed: The feed's name.
+        date: `YYYY-MM-DD`, UTC.
+        time: `HHMM` at which it begins, UTC.
+    """
+
+    feed: str
+    date: str
+    time: str
+
+    @property
+    def start(self) -> int:
+        """When it begins, ns, as far as names tell: to the minute."""
+        return start(Place(self.feed, self.date, self.time, "", 0))
 
 
 def parse(name: str) -> tuple[Place, Kind] | None:
@@ -175,6 +221,94 @@ def day(feed: str, date: str) -> str:
     return f"{ledger_folder(feed, date)}/day.json"
 
 
+def slot_of(place: Place) -> Slot:
+    """The slot a segment belongs to."""
+    return Slot(place.feed, place.date, place.time)
+
+
+def rows(place: Place, name: str) -> str:
+    """The file of a segment's rows in a table, relative to the root.
+
+    Args:
+        place: Which segment.
+        name: Which table: `trades`, `native/ticker`.
+    """
+    feed = _quoted(place.feed)
+    if name.startswith(NATIVE):
+        folder = f"{TABLES}/feed={feed}/type={_quoted(name.removeprefix(NATIVE))}"
+    else:
+        folder = f"{TABLES}/all/type={_quoted(name)}/feed={feed}"
+    return f"{folder}/date={place.date}/{place.time}-{place.writer}-{place.index}.parquet"
+
+
+def books(slot: Slot) -> str:
+    """The file of every book at the end of a slot, relative to the root."""
+    return f"{TABLES}/books/feed={_quoted(slot.feed)}/date={slot.date}/{slot.time}.parquet"
+
+
+def built(slot: Slot) -> str:
+    """The file that says what a slot's tables were made from, relative to the root."""
+    return f"{built_folder(slot.feed)}/date={slot.date}/{slot.time}.json"
+
+
+def built_folder(feed: str) -> str:
+    """The folder of such files of a feed, relative to the root."""
+    return f"{TABLES}/built/feed={_quoted(feed)}"
+
+
+def parse_built(name: str) -> Slot | None:
+    """Which slot such a file tells of; None when it is none."""
+    match = _BUILT.fullmatch(name)
+    return None if match is None else Slot(unquote(match[1]), match[2], match[3])
+
+
+def merged_folder(feed: str) -> str:
+    """The folder of what says which slots were merged, relative to the root."""
+    return f"{TABLES}/merged/feed={_quoted(feed)}"
+
+
+def merged(slot: Slot, seconds: int) -> str:
+    """The file that says which slots became one, relative to the root.
+
+    Args:
+        slot: The first of them.
+        seconds: How long they are together.
+    """
+    return f"{merged_folder(slot.feed)}/date={slot.date}/{slot.time}-{seconds}.json"
+
+
+def is_merged(name: str) -> bool:
+    """Whether a file says which slots became one."""
+    return name.startswith(f"{TABLES}/merged/") and not is_temporary(name)
+
+
+def merged_rows(slot: Slot, name: str, key: str) -> str:
+    """The file of the rows of several slots in a table, relative to the root.
+
+    Args:
+        slot: The first of them.
+        name: Which table.
+        key: Digest of what they were made from.
+    """
+    beside = rows(Place(slot.feed, slot.date, slot.time, "", 0), name).rpartition("/")[0]
+    return f"{beside}/{slot.time}{_MERGED_ROWS}{key[:12]}.parquet"
+
+
+def is_merged_rows(name: str) -> bool:
+    """Whether a file holds the rows of several slots."""
+    return _MERGED_ROWS in name.rpartition("/")[2] and name.startswith(f"{TABLES}/")
+
+
+def tables_lock(root: Path, feed: str) -> Path:
+    """The file that says who makes this feed's tables now."""
+    return run_folder(root) / f"tables-{_quoted(feed)}.lock"
+
+
+def tables_folder(root: Path, feed: str) -> Path:
+    """Where whoever makes this feed's tables puts what does not fit into memory, and more."""
+    return run_folder(root) / f"tables-{_quoted(feed)}"
+
+
 def head(writer: str) -> str:
     """The file of a writer's chain head, relative to the root."""
     return f"{WRITERS}/{writer}.json"
@@ -205,6 +339,55 @@ def lock(root: Path, writer: str) -> Path:
 def ledger_lock(root: Path, feed: str) -> Path:
     """The file that says who writes this feed's ledger now."""
     return run_folder(root) / f"ledger-{_quoted(feed)}.lock"
+
+
+def day_of(folder: str) -> tuple[str, str] | None:
+    """Which feed and date the files of a folder belong to; None when it is no folder of a day."""
+    match = _DAY.fullmatch(folder)
+    return None if match is None else (unquote(match[1]), match[2])
+
+
+def feed_in(folder: str) -> str | None:
+    """Whose files alone lie below a folder; None when its name does not tell."""
+    match = _FEED.search(f"{folder}/")
+    return None if match is None else unquote(match[1])
+
+
+def is_facts(name: str) -> bool:
+    """Whether a file is what a segment tells the ledger."""
+    return name.startswith(f"{LEDGER}/") and name.endswith(".facts.parquet")
+
+
+def uploaded_folder(store: str) -> str:
+    """The folder of what is known of an object store, by its short id; relative to the root."""
+    return f"{UPLOADED}/{store}"
+
+
+def uploaded_feed(folder: str, feed: str) -> str:
+    """The folder of what is known there of a feed, in the folder of a store."""
+    return f"{folder}/feed={_quoted(feed)}"
+
+
+def uploaded_store(store: str) -> str:
+    """The file that says which store that is, relative to the root."""
+    return f"{uploaded_folder(store)}/store.json"
+
+
+def uploaded_day(store: str, feed: str, date: str) -> str:
+    """The file of what is proved to be in a store, relative to the root.
+
+    Args:
+        store: The store's short id.
+        feed: The feed's name; empty for what belongs to no feed.
+        date: `YYYY-MM-DD`, UTC; empty for what belongs to no day.
+    """
+    folder = uploaded_folder(store)
+    return f"{uploaded_feed(folder, feed)}/date={date}.jsonl" if feed else f"{folder}/root.jsonl"
+
+
+def upload_lock(root: Path, store: str) -> Path:
+    """The file that says who uploads to a store now."""
+    return run_folder(root) / f"upload-{store}.lock"
 
 
 def run_folder(root: Path) -> Path:

@@ -9,6 +9,8 @@ from ssmd.archive import files, manifest
 from ssmd.archive.contents import Contents
 from ssmd.archive.layout import Kind, Place
 from ssmd.archive.scan import scan
+from ssmd.archive.store.opening import as_store
+from ssmd.archive.store.port import Store
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,13 +45,19 @@ class Day(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
 
 
-def listing(root: Path, feed: str | None = None) -> list[Day]:
+def listing(root: Path | Store, feed: str | None = None) -> list[Day]:
     """What an archive holds, from its manifests; open segments are read.
+
+    Args:
+        root: The archive; of a local one, what was let go here counts all the same.
+        feed: Only this feed.
 
     Raises:
         ConfigError: There is no archive at `root`.
         Damaged: A manifest is not what was written.
+        Unavailable: The store does not answer.
     """
+    root = as_store(root)
     files.check(root)
     days: dict[tuple[str, str], dict[Place, set[Kind]]] = {}
     for place, kind in files.walk(root, feed):
@@ -57,19 +65,19 @@ def listing(root: Path, feed: str | None = None) -> list[Day]:
     return [_day(root, name, date, places) for (name, date), places in sorted(days.items())]
 
 
-def _day(root: Path, feed: str, date: str, places: dict[Place, set[Kind]]) -> Day:
+def _day(root: Store, feed: str, date: str, places: dict[Place, set[Kind]]) -> Day:
     found: list[Contents] = []
     size = segments = unsealed = 0
     for place, kinds in places.items():
         if "manifest" in kinds:
             name = place.name("manifest")
-            known = manifest.decode((root / name).read_bytes(), name)
+            known = manifest.decode(root.read(name), name)
             if kinds & {"sealed", "open"}:
                 found.append(known.contents)
                 size += known.bytes
                 segments += 1
         elif kinds & {"sealed", "open"}:
-            scanned = scan(root / place.name("open" if "open" in kinds else "sealed"), feed)
+            scanned = scan(root.open(place.name("open" if "open" in kinds else "sealed")), feed)
             found.append(scanned.tally.contents())
             size += scanned.bytes
             unsealed += 1

@@ -7,9 +7,11 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from ssmd.archive import durable, layout
+from ssmd.archive import durable, files, layout
 from ssmd.archive.contents import Contents, Position
+from ssmd.archive.errors import refuse_newer
 from ssmd.archive.presence import Held
+from ssmd.archive.store.port import Store
 from ssmd.model.errors import Damaged
 
 FORMAT: Final = 1
@@ -124,21 +126,23 @@ def decode(content: bytes, name: str) -> Manifest:
     """Read a manifest.
 
     Raises:
-        Damaged: The bytes are not a manifest of a format we know.
+        TooNew: A newer program wrote it.
+        Damaged: The bytes are not a manifest.
     """
     manifest: Manifest = _decode(content, Manifest, name)
     return manifest
 
 
-def read_head(root: Path, writer: str) -> Head | None:
+def read_head(root: Path | Store, writer: str) -> Head | None:
     """The end of a writer's chain; None when nothing is known of it.
 
     Raises:
         Damaged: The file is not what was written.
+        Unavailable: The store does not answer.
     """
     name = layout.head(writer)
     try:
-        content = (root / name).read_bytes()
+        content = files.read(root, name)
     except FileNotFoundError:
         return None
     head: Head = _decode(content, Head, name)
@@ -160,13 +164,10 @@ _DECODERS: Final[Mapping[type, msgspec.json.Decoder[Any]]] = {
 
 
 def _decode(content: bytes, kind: type[_T], name: str) -> _T:
+    refuse_newer(content, name, FORMAT)
     try:
         value: _T = _DECODERS[kind].decode(content)
-        newest = getattr(value, "format", FORMAT)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         message = f"{name} is not what was written: {error}."
         raise Damaged(message, remedy="Restore it from a copy of the archive.") from error
-    if newest > FORMAT:
-        message = f"{name} has format {newest}; this program knows up to {FORMAT}."
-        raise Damaged(message, remedy="Upgrade ssmd.")
     return value

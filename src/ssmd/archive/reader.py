@@ -8,6 +8,8 @@ import msgspec
 from ssmd.archive import files, layout, line
 from ssmd.archive.frames import Frames
 from ssmd.archive.layout import Kind, Place
+from ssmd.archive.store.opening import as_store
+from ssmd.archive.store.port import Store
 from ssmd.model.envelope import Envelope
 from ssmd.model.errors import Damaged
 from ssmd.model.timestamp import SECOND_NS
@@ -28,7 +30,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def read(
-    root: Path,
+    root: Path | Store,
     feed: str | None = None,
     type: str | None = None,  # noqa: A002 - the word for it
     symbol: str | None = None,
@@ -42,7 +44,7 @@ def read(
     the archive.
 
     Args:
-        root: The archive.
+        root: The archive; of a local one, what was let go here is read where it went.
         feed: Only this feed.
         type: Only this message type.
         symbol: Only messages that speak of this symbol.
@@ -53,12 +55,14 @@ def read(
     Raises:
         ConfigError: There is no archive at `root`.
         Damaged: A sealed segment cannot be read to its end.
+        Unavailable: The store does not answer.
     """
-    files.check(root)
-    for place, kind in segments(root, feed):
+    store = as_store(root)
+    files.check(store)
+    for place, kind in segments(store, feed):
         if not _may_hold(place, since, until):
             continue
-        for found in read_segment(root, place, kind):
+        for found in read_segment(store, place, kind):
             envelope = found.envelope
             if (
                 (type is None or envelope.type == type)
@@ -69,30 +73,31 @@ def read(
                 yield found
 
 
-def segments(root: Path, feed: str | None = None) -> list[tuple[Place, Kind]]:
+def segments(root: Path | Store, feed: str | None = None) -> list[tuple[Place, Kind]]:
     """Every segment, sealed or open, by feed and time."""
+    store = as_store(root)
     found: dict[Place, Kind] = {
-        place: kind for place, kind in files.walk(root, feed) if kind == "open"
+        place: kind for place, kind in files.walk(store, feed) if kind == "open"
     }
-    found.update({place: kind for place, kind in files.walk(root, feed) if kind == "sealed"})
+    found.update({place: kind for place, kind in files.walk(store, feed) if kind == "sealed"})
     return sorted(found.items())
 
 
-def read_segment(root: Path, place: Place, kind: Kind) -> Iterator[Line]:
+def read_segment(root: Path | Store, place: Place, kind: Kind) -> Iterator[Line]:
     """The envelopes of one segment.
 
     Raises:
         Damaged: It is sealed and cannot be read to its end.
     """
     name = place.name(kind)
-    path = root / name
+    store = as_store(root)
     try:
-        file = path.open("rb")
+        file = store.open(name)
     except FileNotFoundError:
         if kind != "open":
             raise
         name = place.name()  # sealed since it was listed
-        file = (root / name).open("rb")
+        file = store.open(name)
     with file:
         frames = Frames(file)
         for number, text in enumerate(frames.lines(), 1):

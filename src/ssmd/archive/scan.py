@@ -1,10 +1,9 @@
 """One pass over a segment file: its digest, and what its lines amount to."""
 
 import hashlib
-import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -30,35 +29,39 @@ class Scanned(msgspec.Struct, frozen=True):
     fault: str | None
 
 
-class _Hashed(io.FileIO):
+class _Hashed:
     """A file that is hashed as it is read from front to back."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, "rb")
+    def __init__(self, file: BinaryIO) -> None:
         self.sha256 = hashlib.sha256()
+        self.seek = file.seek
+        self._file = file
         self._hashed = 0
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """Read on; bytes read a second time are not hashed again."""
-        at = self.tell()
-        block = super().read(-1 if size is None else size) or b""
+        at = self._file.tell()
+        block = self._file.read(size)
         if at <= self._hashed < at + len(block):
             self.sha256.update(block[self._hashed - at :])
             self._hashed = at + len(block)
         return block
 
 
-def scan(path: Path, feed: str, watch: Callable[[Envelope], object] | None = None) -> Scanned:
+def scan(
+    source: Path | BinaryIO, feed: str, watch: Callable[[Envelope], object] | None = None
+) -> Scanned:
     """Read a segment file once.
 
     Args:
-        path: The file, sealed or open.
+        source: The file, sealed or open: where it is, or as it was opened; it is closed then.
         feed: The feed's name, from the path.
         watch: Told every envelope in turn.
     """
     tally = Tally()
     fault: str | None = None
-    with _Hashed(path) as file:
+    with source.open("rb") if isinstance(source, Path) else source as opened:
+        file = _Hashed(opened)
         frames = Frames(_binary(file))
         for text in frames.lines():
             try:
@@ -70,11 +73,11 @@ def scan(path: Path, feed: str, watch: Callable[[Envelope], object] | None = Non
                 watch(envelope)
         while file.read(1 << 20):
             pass
-        size = file.tell()
+        size = opened.tell()
         if fault is None and (frames.damage or frames.torn):
             fault = frames.damage or "it is cut off"
         return Scanned(size, file.sha256.hexdigest(), tally, fault)
 
 
-def _binary(file: io.FileIO) -> Any:  # noqa: ANN401 - FileIO is a BinaryIO in all but its stub
+def _binary(file: _Hashed) -> Any:  # noqa: ANN401 - it has what `Frames` asks of a BinaryIO
     return file

@@ -8,10 +8,14 @@ import msgspec
 
 from ssmd.archive import files, identity, layout, manifest
 from ssmd.archive.conservation import Connection, Problem
+from ssmd.archive.errors import TooNew
 from ssmd.archive.layout import Kind, Place
 from ssmd.archive.manifest import Head, Manifest
 from ssmd.archive.proof import Known, concerned, prove_chain
 from ssmd.archive.scan import Scanned, scan
+from ssmd.archive.store.local import LocalStore
+from ssmd.archive.store.port import Store
+from ssmd.archive.store.record import let_go
 from ssmd.archive.union import Union
 from ssmd.model.errors import Damaged
 
@@ -57,6 +61,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         overlap: Frames received while their predecessor was still open.
         duplicates: Deliveries the writers dropped, as their manifests tell.
         gaps: What venues lost, as records tell.
+        elsewhere: Segments that were let go here: a store was proved to hold them, and is not asked
+            again. Verify its address to prove them anew.
+        elsewhere_bytes: Their size, in bytes.
     """
 
     ok: bool
@@ -75,16 +82,25 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     overlap: int
     duplicates: int
     gaps: int
+    elsewhere: int = 0
+    elsewhere_bytes: int = 0
 
 
-def verify(root: Path, progress: Progress | None = None) -> Report:
+def verify(root: Path | Store, progress: Progress | None = None) -> Report:
     """Prove what an archive holds.
 
     Reads every byte once, in constant memory per segment.
 
+    Args:
+        root: The archive. Of one on this machine, what was let go here is not fetched; of one in an
+            object store every byte is.
+        progress: Told how far it is.
+
     Raises:
         ConfigError: There is no archive at `root`.
-        Damaged: The archive was written by a newer program.
+        TooNew: The archive, or a part of it, was written by a newer program.
+        Damaged: The archive's own file is not what was written.
+        Unavailable: The store does not answer.
     """
     files.check(root)
     return _Verification(root, progress or (lambda _done, _total: None)).run()
@@ -93,8 +109,9 @@ def verify(root: Path, progress: Progress | None = None) -> Report:
 class _Verification:
     """One run over an archive."""
 
-    def __init__(self, root: Path, progress: Progress) -> None:
-        self._root = root
+    def __init__(self, root: Path | Store, progress: Progress) -> None:
+        self._elsewhere = let_go(root) if isinstance(root, Path) else {}
+        self._root: Store = LocalStore(root) if isinstance(root, Path) else root
         self._progress = progress
         self._done = 0
         self._total = 0
@@ -105,9 +122,11 @@ class _Verification:
         self._segments = self._lines = self._bytes = 0
         self._manifest_bytes = self._manifest_lines = 0
         self._duplicates = self._gaps = 0
+        self._far = self._far_bytes = 0
 
     def run(self) -> Report:
         """Everything, in the order that lets one pass suffice."""
+        began = identity.read(self._root)
         heads = self._heads()  # before the manifests: what is sealed meanwhile is no riddle then
         places: dict[Place, set[Kind]] = {}
         for place, kind in files.walk(self._root):
@@ -125,7 +144,6 @@ class _Verification:
             elif "sealed" in places[place]:
                 self._without_manifest(place)
         self._prove_chains(heads)
-        began = identity.read(self._root)
         connections, problems = self._union.judge(
             began=began.created_at if began else None, grace_s=GRACE_S
         )
@@ -147,14 +165,18 @@ class _Verification:
             overlap=sum(each.overlap for each in connections),
             duplicates=self._duplicates,
             gaps=self._gaps,
+            elsewhere=self._far,
+            elsewhere_bytes=self._far_bytes,
         )
 
     def _prove_manifest(self, place: Place, kinds: set[Kind]) -> None:
         """A manifest, and the segment it speaks of."""
         name = place.name("manifest")
-        content = (self._root / name).read_bytes()
+        content = self._root.read(name)
         try:
             known = manifest.decode(content, name)
+        except TooNew:
+            raise
         except Damaged as error:
             self._problems.append(Problem(kind="manifest", message=error.message, file=name))
             if "sealed" in kinds:
@@ -171,7 +193,10 @@ class _Verification:
             self._problems += concerned("misplaced", name, text, known.contents.connections)
         kind: Kind = "sealed" if "sealed" in kinds else "open"
         reason = self._prove_bytes(place, kind, known) if kind in kinds else "it is gone."
-        if reason is None:
+        if kind not in kinds and self._elsewhere.get(known.name) == known.sha256:
+            self._far += 1
+            self._far_bytes += known.bytes
+        elif reason is None:
             self._segments += 1
             self._bytes += known.bytes
             self._lines += known.contents.lines
@@ -222,6 +247,8 @@ class _Verification:
                 continue
             try:
                 heads[writer] = manifest.read_head(self._root, writer)
+            except TooNew:
+                raise
             except Damaged as error:
                 heads[writer] = None
                 self._problems.append(Problem(kind="head", message=error.message, file=name))
@@ -238,12 +265,12 @@ class _Verification:
     def _scan(self, place: Place, kind: Kind) -> Scanned:
         """Read a segment; one that is sealed while we look has its other name by now."""
         try:
-            found = scan(self._root / place.name(kind), place.feed, self._union.watch)
+            found = scan(self._root.open(place.name(kind)), place.feed, self._union.watch)
         except FileNotFoundError:
             if kind != "open":
                 raise
             kind = "sealed"
-            found = scan(self._root / place.name(kind), place.feed, self._union.watch)
+            found = scan(self._root.open(place.name(kind)), place.feed, self._union.watch)
         self._advance(place.name(kind))
         return found
 

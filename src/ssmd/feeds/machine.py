@@ -8,6 +8,7 @@ from msgspec import Meta, field
 from ssmd.feeds.archiver import ArchiverConfig, ArchiveStorage, Commit, Rotation, Source
 from ssmd.feeds.capture import MIB, ConnectorSettings, SpoolSettings
 from ssmd.feeds.environment import EnvironmentConfig, KeyConfig, Transport
+from ssmd.feeds.upload import UploadSettings
 from ssmd.feeds.values import Name, Section, Symbol, Text, check_bus_url
 
 
@@ -49,6 +50,8 @@ class MachineConfig(Section, frozen=True, kw_only=True):
         connector: The connectors' timers and bounds.
         spool: The bounds of each spool.
         archive: The archive's settings.
+        tables: Whether tables are made of what is sealed; without, readers decode raw.
+        upload: Where sealed files go besides; None leaves them here.
         keys: Credentials by name, for venues that want them.
     """
 
@@ -60,6 +63,8 @@ class MachineConfig(Section, frozen=True, kw_only=True):
     connector: ConnectorSettings = ConnectorSettings()
     spool: SpoolSettings = SpoolSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    tables: bool = True
+    upload: UploadSettings | None = None
     keys: dict[str, KeyConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,6 +73,8 @@ class MachineConfig(Section, frozen=True, kw_only=True):
         names = [choice.feed for choice in self.feeds]
         if len(set(names)) != len(names):
             raise ValueError("a feed stands twice under `feeds`")
+        if self.upload is not None and not self.tables:
+            raise ValueError("`upload` is done by whoever makes tables: `tables` must be true")
 
     def environment_config(self, url: str | None = None) -> EnvironmentConfig:
         """The env.yaml that this stands for.
@@ -189,4 +196,11 @@ archive:
   commit:
     interval_s: {commit_s}          # at most this many seconds rest on the bus alone
   keep_s: {keep_s}             # the bus keeps what is archived this long
+
+# Typed tables (Parquet) of what is sealed, made by a process of their own.
+tables: true
+
+# Sealed files go to an object store as well; see docs/how-to/object-storage.md.
+# upload:
+#   url: s3://bucket/prefix
 {keys}"""

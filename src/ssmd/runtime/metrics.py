@@ -368,6 +368,20 @@ LEDGER_FACTS_AGAIN: Final = counter(
     "ssmd_ledger_facts_made_again_total", "Sealed segments read again for their facts.", LEDGER
 )
 
+# --- tables
+
+TABLES_BUILT: Final = counter("ssmd_tables_built_total", "Slots whose tables were made.", LEDGER)
+TABLES_ROWS: Final = counter(
+    "ssmd_tables_rows_total",
+    "Rows written, those of them that repeat another, and what gave no row.",
+    LEDGER,
+    more="kind",
+    values=("written", "repeat", "reject"),
+)
+TABLES_FAILURES: Final = counter("ssmd_tables_failures_total", "Slots that failed.", LEDGER)
+TABLES_SECONDS: Final = histogram("ssmd_tables_build_duration_seconds", "Of one slot.", LEDGER)
+TABLES_LAG: Final = gauge("ssmd_tables_lag_seconds", "Age of the oldest slot to be made.", LEDGER)
+
 # --- every service
 
 READY: Final = Gauge("ssmd_ready", "1 while the service is ready.", registry=REGISTRY)
