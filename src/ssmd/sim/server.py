@@ -246,7 +246,7 @@ def _address(pair: tuple[str, int]) -> str:
     return f"{pair[0]}:{pair[1]}"
 
 
-Upgrade = Callable[[Mapping[str, str], str], ServedSocket | int]
+Upgrade = Callable[[Mapping[str, str], str], WSListener | int]
 """Judges whoever comes, by his headers (names in lower case) and the path he asks for: a socket
 for him, or the HTTP status he is refused with."""
 

@@ -1,0 +1,1 @@
+"""A recorded range, served again as the venue's own WebSocket."""
