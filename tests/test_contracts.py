@@ -21,6 +21,8 @@ SINS = {
     "door-prometheus": ("bus/__init__.py", "import prometheus_client"),
     "door-zstandard": ("bus/__init__.py", "import zstandard"),
     "door-arrow": ("feeds/__init__.py", "import pyarrow"),
+    "door-frames": ("archive/reader.py", "import polars"),
+    "door-object-stores": ("archive/reader.py", "import obstore"),
     "door-yaml": ("feeds/__init__.py", "import yaml"),
     "door-terminal": ("runtime/__init__.py", "import rich.table"),
     "door-uvloop": ("bus/__init__.py", "import uvloop"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
-from scripts import metrics_page
+from scripts import metrics_page, tables_page
 
 from ssmd.cli.root import root
 from ssmd.model.errors import SsmdError
@@ -52,6 +52,12 @@ def test_the_page_of_metrics_is_current() -> None:
     """An alarm is written from the page; a name that is not there any more never fires."""
     shown = metrics_page.PAGE.read_text(encoding="utf-8")
     assert shown == metrics_page.page(), "run: .venv/bin/python scripts/metrics_page.py"
+
+
+def test_the_page_of_tables_is_current() -> None:
+    """People write SQL from the page; a column that is not there any more is an error."""
+    shown = tables_page.PAGE.read_text(encoding="utf-8")
+    assert shown == tables_page.page(), "run: .venv/bin/python scripts/tables_page.py"
 
 
 def test_the_page_of_metrics_holds_every_metric() -> None:

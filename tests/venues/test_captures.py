@@ -22,6 +22,7 @@ from ssmd.model.frame import Frame, Now, Opcode
 from ssmd.model.subscription import Shard
 from ssmd.model.venue import SessionOptions, Venue
 from tests.shared import REPOSITORY, shared
+from tests.venues.telling import is_declared
 
 GOLDEN: Final = Path(__file__).parent / "golden.json"
 CAPTURES: Final = sorted(
@@ -83,7 +84,9 @@ class Reading:
 
     def _decode(self, envelope: Envelope) -> None:
         decoded = self.venue.rows(envelope)
-        assert envelope.type.startswith("_") or decoded.rows or decoded.rejects
+        if not envelope.type.startswith("_"):
+            assert decoded.rows or decoded.rejects
+            assert is_declared(self.venue, envelope, decoded.rows), envelope.payload
         for row in decoded.rows:
             self.rows[row.table] += 1
             self.inexact.update(f"{row.table}.{column}" for column in row.inexact)

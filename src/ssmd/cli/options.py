@@ -44,6 +44,11 @@ def archive_argument(command: _Command) -> _Command:
     )(command)
 
 
+def archive_url_argument(command: _Command) -> _Command:
+    """The archive to read, here or in an object store: an argument, else `SSMD_ARCHIVE`."""
+    return click.argument("directory", envvar="SSMD_ARCHIVE", default=DEFAULT_DIRECTORY)(command)
+
+
 def directory_option(command: _Command) -> _Command:
     """The archive to write: `--dir`, else `SSMD_ARCHIVE`, else ./data."""
     return click.option(

@@ -28,6 +28,8 @@ from ssmd.runtime.clock import Clock
 
 ARCHIVER: Final = "archiver"
 """Name of the archiver among the services."""
+COMPACTOR: Final = "compactor"
+"""Name of the compactor among the services."""
 ANY_PORT: Final = ("--listen", "127.0.0.1:0")
 """Each child listens somewhere free, whatever `SSMD_LISTEN` says to its parent."""
 PROGRAM: Final = (sys.executable, "-m", "ssmd")
@@ -43,7 +45,7 @@ def spool_folder(directory: Path, feed: str) -> Path:
 
 
 class Pipeline:
-    """One connector a feed, one archiver, and a bus: embedded unless one is given.
+    """One connector a feed, one archiver, perhaps a compactor, and a bus: embedded unless given.
 
     Args:
         machine: What this machine is to do.
@@ -53,6 +55,7 @@ class Pipeline:
         through: Given the embedded bus's address, gives the one that the services are told
             instead; None tells them the address itself.
         death_signal: What the kernel sends all of them when we die: see `Child`.
+        compacts: Whether a compactor makes tables of what is sealed.
 
     Attributes:
         machine: What this machine is to do.
@@ -70,7 +73,9 @@ class Pipeline:
         program: Sequence[str] = PROGRAM,
         through: Callable[[str], Awaitable[str]] | None = None,
         death_signal: signal.Signals = signal.SIGTERM,
+        compacts: bool = False,
     ) -> None:
+        self._compacts = compacts
         self._program = program
         self._death_signal = death_signal
         self._through = through
@@ -119,7 +124,7 @@ class Pipeline:
         return self.run_dir / "logs" / f"{name}.log"
 
     async def start(self) -> None:
-        """Start the bus, then the connectors and the archiver together.
+        """Start the bus, then all services together.
 
         Raises:
             Unavailable: One of them did not come up.
@@ -129,7 +134,7 @@ class Pipeline:
             self._bus = msgspec.structs.replace(self._bus, url=await self.server.start())
         told = self._bus.url if self._through is None else await self._through(self._bus.url)
         self._write_configuration(told)
-        names = (*self.connectors, ARCHIVER)
+        names = (*self.connectors, ARCHIVER, *((COMPACTOR,) if self._compacts else ()))
         for name in names:
             self._launch(name)
         for name in names:
@@ -218,6 +223,10 @@ class Pipeline:
             self.addresses[name] = told.health
 
     def _argv(self, name: str) -> list[str]:
+        if name == COMPACTOR:
+            own = ["--dir", self.machine.dir, "--run-dir", str(self.run_dir), *ANY_PORT]
+            own += [] if self.machine.upload is None else ["--upload", str(self._file("upload"))]
+            return [*PROGRAM, "compactor", "run", *own]
         base = [*self._program]
         common = ["--dir", self.machine.dir, "--run-dir", str(self.run_dir), *ANY_PORT]
         if name == ARCHIVER:
@@ -241,6 +250,8 @@ class Pipeline:
         ]
         self._write("environment", self.machine.environment_config(url))
         self._write(ARCHIVER, self.machine.archiver_config(sources, url))
+        if self.machine.upload is not None:
+            self._write("upload", self.machine.upload)
 
     def _write(self, name: str, value: object) -> None:
         plain = msgspec.to_builtins(value, str_keys=True)

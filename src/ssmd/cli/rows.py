@@ -65,10 +65,10 @@ def _provenance(envelope: Envelope) -> dict[str, object]:
 
 
 def _line(values: Mapping[str, object]) -> str:
-    return msgspec.json.encode(_spelled(values)).decode()
+    return msgspec.json.encode(spelled(values)).decode()
 
 
-def _spelled(value: object) -> object:
+def spelled(value: object) -> object:
     """The same with every number that JSON's readers may round as text."""
     match value:
         case Decimal():
@@ -78,7 +78,7 @@ def _spelled(value: object) -> object:
         case int():
             return value if -_EXACT <= value <= _EXACT else str(value)
         case Mapping():
-            return {key: _spelled(each) for key, each in value.items()}
+            return {key: spelled(each) for key, each in value.items()}
         case list() | tuple():
-            return [_spelled(each) for each in value]
+            return [spelled(each) for each in value]
     return value

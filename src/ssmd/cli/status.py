@@ -78,6 +78,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         ok: Whether everything runs, and says it is ready.
         feeds: What is recorded.
         archiver: Why the archiver is not ready, if it is not.
+        compactor: Why the compactor is not ready, if it is not.
         down: Services that should answer and do not.
     """
 
@@ -85,6 +86,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     feeds: tuple[FeedStatus, ...]
     archiver: tuple[str, ...]
+    compactor: tuple[str, ...]
     down: tuple[str, ...]
 
 
@@ -115,6 +117,7 @@ async def look(directory: Path, clock: Clock) -> Status:
     ]
     feeds: list[FeedStatus] = []
     archiver: list[str] = []
+    compactor: list[str] = []
     down: list[str] = []
     for told, answer in zip(run_files, await asyncio.gather(*map(_ask, run_files)), strict=True):
         if answer is None:
@@ -125,13 +128,17 @@ async def look(directory: Path, clock: Clock) -> Status:
             feeds.append(_feed(feed, told.name, samples, reasons))
         elif samples.has("ssmd_archiver_messages_total"):
             archiver += reasons
+        elif samples.has("ssmd_tables_built_total"):
+            compactor += reasons
     is_recorded = any(each.requested for each in feeds)
-    ok = is_recorded and not (down or archiver or any(each.reasons for each in feeds))
+    trouble = down or archiver or compactor or any(each.reasons for each in feeds)
+    ok = is_recorded and not trouble
     return Status(
         directory=str(directory),
         ok=ok,
         feeds=tuple(feeds),
         archiver=tuple(archiver),
+        compactor=tuple(compactor),
         down=tuple(down),
     )
 
@@ -188,6 +195,7 @@ def _show(output: Output, found: Status) -> None:
     for each in found.feeds:
         output.lines(*(f"{each.feed}: {sentence}" for sentence in _sentences(each)))
     output.lines(*(f"archiver: {reason}" for reason in found.archiver))
+    output.lines(*(f"compactor: {reason}" for reason in found.compactor))
     output.lines(*(f"DOWN: {name} does not answer.{_log(found, name)}" for name in found.down))
     if not found.feeds:
         output.lines(f"Nothing is being recorded in {found.directory} any more. {start}")

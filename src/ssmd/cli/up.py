@@ -16,7 +16,7 @@ from ssmd.cli import conservation
 from ssmd.cli.init import DEFAULT_FILE
 from ssmd.cli.options import DEFAULT_DIRECTORY, check_bus, make_directory
 from ssmd.cli.output import Output, examples, output_options, size
-from ssmd.cli.pipeline import ARCHIVER, Pipeline
+from ssmd.cli.pipeline import ARCHIVER, COMPACTOR, Pipeline
 from ssmd.cli.single import Claim, Owner
 from ssmd.cli.watch import Reading, Watch, read
 from ssmd.feeds import registry
@@ -116,6 +116,7 @@ def up(
         + (f"; {summary.behind} still on the bus, archived next time." if summary.behind else "."),
         f"Resume:  {summary.resume}",
         f"Prove:   ssmd verify {summary.directory}",
+        f"Read:    ssmd data ls {summary.directory}",
     )
     output.result(summary)
 
@@ -191,7 +192,7 @@ async def _record(
 ) -> Summary:
     """Start, watch, and drain when asked."""
     clock = SystemClock()
-    pipeline = Pipeline(machine, feeds, clock=clock)
+    pipeline = Pipeline(machine, feeds, clock=clock, compacts=machine.tables)
     stop = asyncio.Event()
     names = [feed.name for feed in feeds]
     before = conservation.spooled(Path(machine.dir), names)
@@ -282,4 +283,6 @@ async def _drain(
         behind = 0
     archived = (await read(pipeline.addresses, clock)).archived
     await pipeline.stop([ARCHIVER])
+    if pipeline.machine.tables:
+        await pipeline.stop([COMPACTOR])
     return Summary(directory=directory, frames=0, archived=archived, behind=behind, resume=resume)

@@ -6,11 +6,13 @@ import click
 
 from ssmd.archive.ledger.rebuild import Proof
 from ssmd.archive.ledger.rebuild import rebuild as made_again
+from ssmd.archive.store.opening import open_store
 from ssmd.archive.verify import Report
 from ssmd.archive.verify import verify as prove
-from ssmd.cli.options import archive_argument
+from ssmd.cli.options import archive_url_argument
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.progress import Progress
+from ssmd.model.errors import ConfigError
 
 _SHOWN = 3
 """So many files are named."""
@@ -20,10 +22,11 @@ _SHOWN = 3
     epilog=examples(
         ("ssmd verify ./data", "every digest, every ordinal, every chain of manifests"),
         ("ssmd verify ./data --rebuild", "the ledger too, made again from every frame"),
+        ("ssmd verify s3://bucket/prefix", "what was uploaded, where it lies"),
         ("ssmd verify ./data --json | tail -1", "the report for a program"),
     )
 )
-@archive_argument
+@archive_url_argument
 @click.option(
     "--rebuild",
     is_flag=True,
@@ -32,18 +35,31 @@ _SHOWN = 3
 @output_options
 @click.pass_context
 def verify(
-    ctx: click.Context, directory: Path, *, rebuild: bool, as_json: bool, quiet: bool
+    ctx: click.Context, directory: str, *, rebuild: bool, as_json: bool, quiet: bool
 ) -> None:
     """Prove DIRECTORY's conservation and digests from the files alone; exit 1 if it fails."""
     output = Output(json=as_json, quiet=quiet)
+    root = _place(directory)
+    if rebuild and root is None:
+        message = f"{directory} is not on this machine, and a ledger is made where it lies."
+        raise ConfigError(message, remedy="Copy the archive here, or leave --rebuild out.")
     with Progress(output, "verifying", unit="bytes") as progress:
-        report = prove(directory, progress=progress.set)
-    if rebuild:
+        report = prove(root or open_store(directory), progress=progress.set)
+    if rebuild and root is not None:
         with Progress(output, "making the ledger again", unit="bytes") as progress:
-            report = made_again(directory, report, progress=progress.set)
+            report = made_again(root, report, progress=progress.set)
     _show(output, report)
     output.result(report)
     ctx.exit(0 if report.ok else 1)
+
+
+def _place(directory: str) -> Path | None:
+    """The archive's folder; None when it is in an object store.
+
+    Raises:
+        ConfigError: The address is not understood.
+    """
+    return Path(directory) if "://" not in directory else open_store(directory).root
 
 
 def _show(output: Output, report: Report) -> None:
@@ -66,6 +82,11 @@ def _show(output: Output, report: Report) -> None:
     output.lines(
         f"{report.segments} sealed segments, {report.lines} lines, {size(report.bytes_proved)} proved from"
         f" bytes, {size(report.manifest_proved)} from manifests only, {report.missing} missing.",
+        *(
+            (f"{report.elsewhere} segments, {size(report.elsewhere_bytes)}, are in a store only.",)
+            if report.elsewhere
+            else ()
+        ),
         *(_again(report) if isinstance(report, Proof) else ()),
         *(f"PROBLEM: {problem}" for problem in report.problems),
         "OK: every received frame is archived once or declared."

@@ -102,6 +102,11 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
         anew: Channels whose messages build on each other, and by which messages all is stated anew:
             the type, and bytes that no other message of that type has (at any venue; none when the
             type says enough). It is asked of every message archived: nothing is parsed for it.
+        tells: Of which kinds the rows and facts of a message can be, by its type, books left out.
+            Whoever looks for others passes it over unread; one of a type that is not here is read.
+        snapshots: Of those types the ones whose messages can have rows that are snapshots, and
+            bytes that each such message has, without quotation marks (none when any may). They
+            are read whatever is looked for: an election is about where states begin.
         books: Makes the reader of one connection's books; None when it publishes none.
     """
 
@@ -123,4 +128,6 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     account: Account | None = None
     simulated: Callable[[SimulationOptions], SimulatedMarket] | None = None
     anew: Mapping[str, tuple[str, bytes]] = {}
+    tells: Mapping[str, frozenset[type[Row | Fact]]] = {}
+    snapshots: Mapping[str, bytes] = {}
     books: Callable[[], BookReader] | None = None

@@ -13,8 +13,8 @@ from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Account, Credential, Handshake, SessionOptions, Venue
 from ssmd.venues.atlantis.booking import AtlantisBooks
-from ssmd.venues.atlantis.facts import facts
-from ssmd.venues.atlantis.messages import CHANNELS, FIELD, HEADER, KINDS, is_token
+from ssmd.venues.atlantis.facts import TELLS, facts
+from ssmd.venues.atlantis.messages import CHANNELS, FIELD, HEADER, KINDS, WHOLE, is_token
 from ssmd.venues.atlantis.rest import REST
 from ssmd.venues.atlantis.rows import TABLES, rows
 from ssmd.venues.atlantis.session import AtlantisSession
@@ -99,6 +99,8 @@ VENUE = Venue(
     rows=rows,
     tables=TABLES,
     facts=facts,
+    tells=TELLS,
+    snapshots={WHOLE: b"", "deal": b"true"},
     pause=pause,
     account=Account(credentials=(Credential(FIELD),), where=WHERE, check=complaints),
     simulated=simulated,

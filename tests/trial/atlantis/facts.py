@@ -1,10 +1,19 @@
 """Cross-venue facts of Atlantis' rows: it publishes nothing but deals and depths."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from ssmd.model.fact import Fact, Trade, renamed
 from ssmd.model.row import Row
-from ssmd.venues.atlantis.rows import Deal
+from ssmd.venues.atlantis.rows import Deal, Level
+
+_LEVELS: Final[frozenset[type[Row | Fact]]] = frozenset({Level})
+TELLS: Final[Mapping[str, frozenset[type[Row | Fact]]]] = {
+    "deal": frozenset({Deal, Trade}),
+    "depth": _LEVELS,
+    "depth_whole": _LEVELS,
+}
+"""What the messages of a type can tell."""
 
 
 def facts(row: Row) -> Iterable[Fact]:

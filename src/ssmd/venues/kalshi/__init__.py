@@ -13,7 +13,7 @@ from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import SessionOptions, Venue
 from ssmd.venues.kalshi.booking import KalshiBooks
 from ssmd.venues.kalshi.calendar import pause
-from ssmd.venues.kalshi.facts import facts
+from ssmd.venues.kalshi.facts import TELLS, facts
 from ssmd.venues.kalshi.messages import BOOKS, CHANNELS, TYPES, WHOLE
 from ssmd.venues.kalshi.rest import REST
 from ssmd.venues.kalshi.rows import TABLES, rows
@@ -110,6 +110,8 @@ VENUE = Venue(
     rows=rows,
     tables=TABLES,
     facts=facts,
+    tells=TELLS,
+    snapshots={"orderbook_snapshot": b""},
     pause=pause,
     anew={BOOKS: ("orderbook_snapshot", b"")},
     account=ACCOUNT,

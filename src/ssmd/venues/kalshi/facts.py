@@ -10,7 +10,13 @@ from typing import Final
 from ssmd.model import fact
 from ssmd.model.fact import Fact, Lifecycle, Outcome, Quote, detail, renamed, states
 from ssmd.model.row import Row
-from ssmd.venues.kalshi.rows_lifecycle import MarketLifecycle, MultivariateLifecycle
+from ssmd.venues.kalshi.rows_book import OrderbookDelta, OrderbookSnapshot
+from ssmd.venues.kalshi.rows_lifecycle import (
+    EventFeeUpdate,
+    EventLifecycle,
+    MarketLifecycle,
+    MultivariateLifecycle,
+)
 from ssmd.venues.kalshi.rows_ticker import Ticker
 from ssmd.venues.kalshi.rows_trade import Trade
 
@@ -135,3 +141,15 @@ _MAKERS: Final[Mapping[type[Row], Callable[..., Iterator[Fact]]]] = {
     MarketLifecycle: _lifecycle,
     MultivariateLifecycle: _lifecycle,
 }
+
+TELLS: Final[Mapping[str, frozenset[type[Row | Fact]]]] = {
+    "ticker": frozenset({Ticker, Quote, fact.Ticker}),
+    "trade": frozenset({Trade, fact.Trade}),
+    "orderbook_snapshot": frozenset({OrderbookSnapshot}),
+    "orderbook_delta": frozenset({OrderbookDelta}),
+    "market_lifecycle_v2": frozenset({MarketLifecycle, Lifecycle, Outcome}),
+    "multivariate_market_lifecycle": frozenset({MultivariateLifecycle, Lifecycle, Outcome}),
+    "event_lifecycle": frozenset({EventLifecycle}),
+    "event_fee_update": frozenset({EventFeeUpdate}),
+}
+"""What the messages of a type can tell."""

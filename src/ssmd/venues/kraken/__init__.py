@@ -13,7 +13,7 @@ from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Handshake, SessionOptions, Venue
 from ssmd.venues.kraken.booking import KrakenBooks
 from ssmd.venues.kraken.books import DEPTHS
-from ssmd.venues.kraken.facts import facts
+from ssmd.venues.kraken.facts import TELLS, facts
 from ssmd.venues.kraken.messages import CHANNELS
 from ssmd.venues.kraken.rest import REST
 from ssmd.venues.kraken.rows import rows
@@ -102,6 +102,8 @@ VENUE = Venue(
     rows=rows,
     tables=TABLES,
     facts=facts,
+    tells=TELLS,
+    snapshots=dict.fromkeys(CHANNELS, b"snapshot"),
     pause=pause,
     anew={"book": ("book", b'"snapshot"')},
     simulated=simulated,

@@ -6,7 +6,14 @@ from typing import Final
 from ssmd.model.fact import Fact, Lifecycle, Quote, Ticker, Trade, detail, renamed, states
 from ssmd.model.row import Row
 from ssmd.venues.kraken.catalog import STATUSES
-from ssmd.venues.kraken.tables import InstrumentRow, TickerRow, TradeRow
+from ssmd.venues.kraken.tables import (
+    AssetRow,
+    BookRow,
+    InstrumentRow,
+    OhlcRow,
+    TickerRow,
+    TradeRow,
+)
 
 _TRADE: Final = {"price": "price", "size": "size"}
 _QUOTE: Final = {name: name for name in ("bid", "bid_size", "ask", "ask_size")}
@@ -79,3 +86,12 @@ _MAKERS: Final[Mapping[type[Row], Callable[..., Iterator[Fact]]]] = {
     TickerRow: _ticker,
     InstrumentRow: _pair,
 }
+
+TELLS: Final[Mapping[str, frozenset[type[Row | Fact]]]] = {
+    "ticker": frozenset({TickerRow, Quote, Ticker}),
+    "trade": frozenset({TradeRow, Trade}),
+    "ohlc": frozenset({OhlcRow}),
+    "book": frozenset({BookRow}),
+    "instrument": frozenset({InstrumentRow, AssetRow, Lifecycle}),
+}
+"""What the messages of a type can tell."""

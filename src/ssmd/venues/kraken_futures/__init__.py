@@ -12,7 +12,7 @@ from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Handshake, SessionOptions, Venue
 from ssmd.venues.kraken_futures.booking import KrakenFuturesBooks
-from ssmd.venues.kraken_futures.facts import facts
+from ssmd.venues.kraken_futures.facts import TELLS, facts
 from ssmd.venues.kraken_futures.messages import FEEDS, TYPES, canonical
 from ssmd.venues.kraken_futures.rest import REST
 from ssmd.venues.kraken_futures.rows import TABLES, rows
@@ -90,6 +90,8 @@ VENUE = Venue(
     rows=rows,
     tables=TABLES,
     facts=facts,
+    tells=TELLS,
+    snapshots={"trade_snapshot": b"", "book_snapshot": b""},
     pause=pause,
     anew={"book": ("book_snapshot", b"")},
     simulated=simulated,

@@ -10,7 +10,7 @@ from typing import Final
 from ssmd.model import fact
 from ssmd.model.fact import Fact, Funding, Quote, renamed, states
 from ssmd.model.row import Row
-from ssmd.venues.kraken_futures.tables import Ticker, TickerLite, Trade
+from ssmd.venues.kraken_futures.tables import BookLevel, Ticker, TickerLite, Trade
 
 _TRADE: Final = {"price": "price", "size": "size"}
 _QUOTE: Final = {name: name for name in ("bid", "bid_size", "ask", "ask_size")}
@@ -103,3 +103,13 @@ _MAKERS: Final[Mapping[type[Row], Callable[..., Iterator[Fact]]]] = {
     Ticker: _ticker,
     TickerLite: _ticker_lite,
 }
+
+TELLS: Final[Mapping[str, frozenset[type[Row | Fact]]]] = {
+    "ticker": frozenset({Ticker, Quote, fact.Ticker, Funding}),
+    "ticker_lite": frozenset({TickerLite, Quote, fact.Ticker}),
+    "trade": frozenset({Trade, fact.Trade}),
+    "trade_snapshot": frozenset({Trade, fact.Trade}),
+    "book": frozenset({BookLevel}),
+    "book_snapshot": frozenset({BookLevel}),
+}
+"""What the messages of a type can tell."""

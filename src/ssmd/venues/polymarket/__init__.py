@@ -12,7 +12,7 @@ from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
 from ssmd.model.venue import Handshake, SessionOptions, Venue
 from ssmd.venues.polymarket.booking import PolymarketBooks
-from ssmd.venues.polymarket.facts import facts
+from ssmd.venues.polymarket.facts import TELLS, facts
 from ssmd.venues.polymarket.messages import TYPES
 from ssmd.venues.polymarket.rest import REST
 from ssmd.venues.polymarket.rows import rows
@@ -95,6 +95,8 @@ VENUE = Venue(
     rows=rows,
     tables=TABLES,
     facts=facts,
+    tells=TELLS,
+    snapshots={"book": b""},
     pause=pause,
     anew={CHANNEL: ("book", b'"asset_id"')},
     simulated=simulated,

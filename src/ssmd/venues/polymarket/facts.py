@@ -8,6 +8,7 @@ from ssmd.model.fact import Fact, Lifecycle, Outcome, Quote, Trade, detail, rena
 from ssmd.model.row import Row
 from ssmd.venues.polymarket.tables import (
     BestBidAsk,
+    Book,
     LastTradePrice,
     MarketResolved,
     NewMarket,
@@ -102,3 +103,17 @@ _MAKERS: Final[Mapping[type[Row], Callable[..., Iterator[Fact]]]] = {
     TickSizeChange: _stepped,
     MarketResolved: _resolved,
 }
+
+_PRICES: Final[frozenset[type[Row | Fact]]] = frozenset({PriceChange, Quote})
+TELLS: Final[Mapping[str, frozenset[type[Row | Fact]]]] = {
+    "book": frozenset({Book}),
+    "price_change": _PRICES,
+    "price_change_v1": _PRICES,
+    "price_change_v0": _PRICES,
+    "last_trade_price": frozenset({LastTradePrice, Trade}),
+    "best_bid_ask": frozenset({BestBidAsk, Quote}),
+    "tick_size_change": frozenset({TickSizeChange, Lifecycle}),
+    "new_market": frozenset({NewMarket, Lifecycle}),
+    "market_resolved": frozenset({MarketResolved, Lifecycle, Outcome}),
+}
+"""What the messages of a type can tell."""
