@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -120,11 +121,8 @@ class Tail:
         """Print what each wish costs, and its share of decoding everything the first time."""
         unbuilt = reading.contents(self._store, [FEED]).unbuilt
         for name, (tables, symbols) in self.WISHES.items():
-            seconds = cpu(
-                lambda tables=tables, symbols=symbols: reading.tell(
-                    self._store, unbuilt, tables, symbols, kept=self._kept
-                )
-            )
+            ask = partial(reading.tell, self._store, unbuilt, tables, symbols, kept=self._kept)
+            seconds = cpu(ask)
             self._whole = self._whole or seconds
             cost = seconds / self._lines * 1e6
             print(f"open, {name + when:36} {cost:8.2f} us/line {seconds / self._whole:8.1%}")

@@ -201,6 +201,5 @@ archive:
 tables: true
 
 # Sealed files go to an object store as well; see docs/how-to/object-storage.md.
-# upload:
-#   url: s3://bucket/prefix
+# upload: {{url: 's3://bucket/prefix'}}
 {keys}"""

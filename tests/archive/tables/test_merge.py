@@ -199,7 +199,7 @@ def test_every_step_may_be_the_last(tmp_path: Path, late_too: bool) -> None:
         work(folder)
         assert content(folder) == expected, step
         shutil.rmtree(folder)
-        step += tier.scale(gate=23, full=1)
+        step += tier.scale(gate=61, full=1)
     assert step > 30
 
 

@@ -203,6 +203,22 @@ def test_a_state_of_another_table_decides_who_counts(tmp_path: Path) -> None:
     assert told.equals(table(tmp_path, "quotes"))
 
 
+@pytest.mark.usefixtures("in_order")
+def test_what_comes_too_late_is_read_in_its_place(tmp_path: Path) -> None:
+    """Frame 2 comes after 3 was told: books are read from the start, in the right order."""
+    said, kept = twin(0, range(6)), Kept()
+    writer = made.archive(tmp_path)
+    for at, part in enumerate((said[:3], [said[4]], [said[3], said[5]], [said[6]])):
+        writer.append(sent(part, at * 10))
+        writer.commit()
+        told = tell(tmp_path, "book", None, kept)
+        assert told.equals(tell(tmp_path, "book"))
+    writer.close()
+    assert values(tell(tmp_path, "book", None, kept), "ordinal") == [
+        (number,) for number in range(6)
+    ]
+
+
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The types of what is decoded from now on."""
     decoded: list[str] = []

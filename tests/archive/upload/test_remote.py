@@ -14,6 +14,7 @@ from ssmd.archive.store.opening import as_store, open_store
 from ssmd.archive.store.port import Depot
 from ssmd.feeds.upload import Retention
 from ssmd.model.errors import ConfigError
+from tests import tier
 from tests.archive.store import server as s3
 from tests.archive.upload.scene import FEED, build, grow, same, upload, wrongs
 
@@ -29,7 +30,7 @@ def server() -> Iterator[s3.Server]:
 def bucket(server: s3.Server) -> Depot:
     """A store that gives up at once."""
     url = f"s3://{s3.BUCKET}/archives/one"
-    return open_store(url, server.options, timeout_s=5, retry_s=0)
+    return open_store(url, server.options, timeout_s=2, retry_s=0)
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_trouble_of_every_kind_costs_time_only(
     chance = random.Random(3)
 
     def trouble(request: WSGIEnvironment) -> str | None:
-        what = chance.choice(["503", "drop", "garble", "", "", "", "", ""])
+        what = chance.choice(["503", "drop", "garble", *[""] * tier.scale(gate=17, full=5)])
         return what if what != "garble" or request["REQUEST_METHOD"] == "GET" else None
 
     server.trouble = trouble
@@ -110,7 +111,7 @@ def test_a_server_that_dies_in_the_middle_leaves_what_is_whole(
             assert all((root / name).exists() or name in there for name in names)
         else:
             break
-        dead_after += 2
+        dead_after += tier.scale(gate=7, full=2)
     server.trouble = lambda _request: None
     assert verify.verify(bucket).ok
     assert not any((root / name).exists() for name in names)

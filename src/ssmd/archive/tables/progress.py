@@ -252,7 +252,9 @@ class Progress:
         ordinals = {name: ordinal for name, (ordinal, _) in taken.items()}
         for line in ordered(texts, present, ordinals):
             self.decoding.take(line)
-        self._is_split = any(presence.parts for presence in present.values())
+        self._is_split = any(
+            max(presence.parts, default=-1) > presence.frames.last for presence in present.values()
+        )
         self._marks = [each.mark for each in lines]
 
     def _present(
