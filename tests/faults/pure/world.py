@@ -5,6 +5,7 @@ The code under test is the shipped code: `Connector` with its shards, sessions, 
 """
 
 import asyncio
+import contextlib
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -27,6 +28,7 @@ from ssmd.connector.supervisor import Supervisor
 from ssmd.feeds.archiver import ArchiverConfig, ArchiveStorage, Commit, Rotation, Source
 from ssmd.feeds.environment import ConnectorSettings, EnvironmentConfig, SpoolSettings
 from ssmd.feeds.feed import FeedConfig
+from ssmd.model.errors import Unavailable
 from ssmd.model.subscription import Subscription
 from ssmd.runtime import settings
 from ssmd.runtime.health import Health
@@ -42,6 +44,8 @@ from tests.faults.pure.virtual import LoopClock, VirtualLoop
 FEED = "kraken"
 STREAM = "SIM_KRAKEN"
 CHANNELS = ("book", "trade")
+AGAIN_S = 0.5
+"""Pause before a process that could not start is started again, in seconds."""
 SMALL_FILES = 6_000
 """Size of a spool file: small, so that files are dropped while a schedule runs, in bytes."""
 
@@ -134,13 +138,20 @@ class World:
         life = self.connector = Life(
             self.disk, Random(self.rng.getrandbits(64)), self._connector_trapped
         )
-        life.task = asyncio.create_task(self._survives(self._connector(life)))
+        life.task = asyncio.create_task(self._survives(self._started(life)))
 
     def start_archiver(self) -> None:
         life = self.archiver = Life(
             self.disk, Random(self.rng.getrandbits(64)), self._archiver_trapped
         )
         life.task = asyncio.create_task(self._survives(self._archiver(life)))
+
+    async def _started(self, life: Life) -> None:
+        """A connector whose disk refuses the start says so and ends, and is started again."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                return await self._connector(life)
+            await self.clock.sleep(AGAIN_S)
 
     async def _connector(self, life: Life) -> None:
         feed, environment = configuration()
