@@ -139,5 +139,6 @@ def test_a_folder_where_nothing_is_recorded_is_not_ok(tmp_path: Path) -> None:
         "ok": False,
         "feeds": [],
         "archiver": [],
+        "compactor": [],
         "down": [],
     }

@@ -163,8 +163,12 @@ class Books(Generic[More]):
     def ended(self, symbol: str) -> None:
         """No more is told of a book: nothing is known of it from now on."""
         kept = self.kept.pop(symbol, None)
-        if kept is not None and kept.told:
+        if kept is None:
+            return
+        if kept.told:
             self._unsaid[symbol] = None
+        else:
+            self._unsaid.pop(symbol, None)
 
     def news(self, changes: Sequence[BookChange]) -> Sequence[BookChange]:
         """What a message gives: its own changes, after what it says about other books."""

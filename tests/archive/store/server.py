@@ -13,8 +13,8 @@ from moto.s3.models import s3_backends
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET = "archive"
-KEY = "AKIATESTTESTTESTTEST"
-SECRET = "made-up-secret-of-a-test-0123456789"
+KEY = "AKIATESTTESTTESTTEST"  # pragma: allowlist secret
+SECRET = "made-up-secret-of-a-test-0123456789"  # pragma: allowlist secret
 
 Trouble = Callable[[WSGIEnvironment], str | None]
 """Looks at a request; says what happens to it: `503`, `drop`, `garble` (its answer), or nothing."""

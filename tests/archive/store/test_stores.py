@@ -189,7 +189,7 @@ def test_a_bucket_that_is_not_there_is_told(server: s3.Server) -> None:
     ("url", "options", "said"),
     [
         ("s4://bucket", {}, "scheme"),
-        ("s3://key:secret@bucket/x", {}, "credentials"),
+        ("s3://key:secret@bucket/x", {}, "credentials"),  # pragma: allowlist secret
         ("s3://bucket/x?sig=abc", {}, "credentials"),
         ("s3://bucket", {"aws_bogus": "1"}, "bogus"),
         ("az://container", {}, "AWS_ACCESS_KEY_ID"),
