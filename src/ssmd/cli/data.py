@@ -1,10 +1,11 @@
 """`ssmd data`: read the archive."""
 
-import importlib
 from collections.abc import Mapping
 from typing import Final
 
 import click
+
+from ssmd.cli.lazy import LazyGroup
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "ls": "ssmd.cli.data_ls:ls",
@@ -14,24 +15,6 @@ _COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
-class DataGroup(click.Group):
-    """What reads the archive; SQL engines are loaded when they are needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order one needs them."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command."""
-        place = _COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module, _, name = place.partition(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
-        return command
-
-
-@click.group(cls=DataGroup)
+@click.group(cls=LazyGroup, places=_COMMANDS)
 def data() -> None:
     """Read the archive."""

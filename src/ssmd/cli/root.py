@@ -1,6 +1,5 @@
 """The command `ssmd` itself: its subcommands, and what every failure looks like."""
 
-import importlib
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -9,10 +8,10 @@ import click
 import msgspec
 
 from ssmd import __version__
+from ssmd.cli.lazy import LazyGroup
 from ssmd.cli.output import Output, examples
 from ssmd.model.errors import SsmdError
 from ssmd.runtime import logging
-from ssmd.runtime.unknown import did_you_mean
 
 _COMMANDS: Final[Mapping[str, str]] = {
     "demo": "ssmd.cli.demo:demo",
@@ -38,35 +37,9 @@ _COMMANDS: Final[Mapping[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for: the door opens fast."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order a new user meets them."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command."""
-        place = _COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module, _, name = place.partition(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)  # noqa: S101 - the table above is ours
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command; a misspelt one is answered with the nearest."""
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            near = did_you_mean(args[0], _COMMANDS)
-            ctx.fail(f"No such command {args[0]!r}.{near} See `ssmd --help`.")
-        return super().resolve_command(ctx, args)
-
-
 @click.group(
     cls=LazyGroup,
+    places=_COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
