@@ -1,11 +1,29 @@
-"""One process at a time writes as a writer."""
+"""One process at a time does what must not be done twice at once."""
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ssmd.archive import layout
 from ssmd.archive.errors import WriterBusy
+
+
+@contextmanager
+def alone(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Be the only one that holds a file's lock; False when somebody else does, unless we wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
 
 
 class Lock:

@@ -4,10 +4,8 @@ Facts are kept per segment, the fold per day with what it carries into the next.
 day's fold, and a late segment the days from its own on, as far as anything changes in them.
 """
 
-import fcntl
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -21,6 +19,7 @@ from ssmd.archive.ledger.entries import Coverage, Intent, Ledger
 from ssmd.archive.ledger.merge import merge
 from ssmd.archive.ledger.segments import Source, kept_by, sources, told_by
 from ssmd.archive.ledger.spans import Span
+from ssmd.archive.lock import alone
 from ssmd.archive.store.local import LocalStore
 from ssmd.archive.store.port import Store
 
@@ -98,21 +97,9 @@ def feeds(root: Path | Store) -> list[str]:
     return sorted(feed for feed in found if feed is not None)
 
 
-@contextmanager
-def locked(root: Path, feed: str, *, wait: bool = False) -> Iterator[bool]:
+def locked(root: Path, feed: str, *, wait: bool = False) -> AbstractContextManager[bool]:
     """Be the only one that writes a feed's ledger; False when somebody else is, unless we wait."""
-    path = layout.ledger_lock(root, feed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
+    return alone(layout.ledger_lock(root, feed), wait=wait)
 
 
 def update(root: Path, feed: str) -> Updated | None:

@@ -1,10 +1,9 @@
 """Makes the tables of every slot that has sealed segments, and again where something changed."""
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +13,7 @@ from ssmd.archive import files, layout, manifest
 from ssmd.archive.layout import Place, Slot
 from ssmd.archive.ledger import segments as ledger_segments
 from ssmd.archive.ledger.store import feeds
+from ssmd.archive.lock import alone
 from ssmd.archive.store.opening import as_store
 from ssmd.archive.store.port import Store
 from ssmd.archive.tables import build, built, merged, telemetry
@@ -320,21 +320,9 @@ def venue_of(root: Path, each: Sealed) -> str:
     return registry.load_feed(feed).venue
 
 
-@contextmanager
-def locked(root: Path, feed: str, *, wait: bool = False) -> Iterator[bool]:
+def locked(root: Path, feed: str, *, wait: bool = False) -> AbstractContextManager[bool]:
     """Be the only one that makes a feed's tables; False when somebody else is, unless we wait."""
-    path = layout.tables_lock(root, feed)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
+    return alone(layout.tables_lock(root, feed), wait=wait)
 
 
 def _link(made: Built) -> Link:
