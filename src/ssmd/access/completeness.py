@@ -73,7 +73,8 @@ INSTRUMENTS: Final = pl.Schema(
 Symbols = Mapping[str, Sequence[str] | None]
 """Which instruments of which feeds, in the venue's own strings; None stands for all of a feed."""
 
-_MADE_GOOD: Final = frozenset({"snapshot", "backfill", "twin"})
+MADE_GOOD: Final = frozenset({"snapshot", "backfill", "twin"})
+"""What made good what was missing, so that nobody need know."""
 _START: Final = "start"
 _NAMED: Final = 3
 """So many losses are named in a warning; how many more there are is said."""
@@ -129,7 +130,7 @@ def losses(root: Path | Store, symbols: Symbols, asked: Range) -> list[Absence]:
         found += (
             absence
             for absence in told.absences(each)
-            if absence.evidence.repaired not in _MADE_GOOD
+            if absence.evidence.repaired not in MADE_GOOD
             and not _is_set_up(absence)
             and not is_stop(absence, told.ledger)
         )

@@ -2,22 +2,22 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 import msgspec
 import polars as pl
 
 from ssmd.access.archive import Archive
+from ssmd.access.completeness import MADE_GOOD
 from ssmd.access.errors import Incomplete
 from ssmd.access.export import Format, Piece, Plan
+from ssmd.access.tables import archived
 from ssmd.access.times import Range
 from ssmd.archive import layout
 from ssmd.archive.store.port import Store
 from ssmd.archive.tables import reading
+from ssmd.archive.tables.schema import named
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.unknown import did_you_mean
-
-_MADE_GOOD: Final = ("snapshot", "backfill")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ class Chosen:
         self._archive = archive
         self._wanted = wanted
         names = {
-            f"{feed}_{table}".replace("-", "_"): (feed, table)
+            named(feed, table): (feed, table)
             for feed in archive.feeds()
             for table in archive.schema(feed=feed)
         }
@@ -78,7 +78,7 @@ class Chosen:
     @property
     def stored(self) -> str:
         """The table's name in the archive."""
-        return self._wanted.table if self._native is None else layout.NATIVE + self._native[1]
+        return self._wanted.table if self._native is None else archived(self._native[1])
 
     def rows(self, feed: str | Sequence[str], asked: Range) -> pl.LazyFrame:
         """The rows of feeds and a time."""
@@ -105,7 +105,7 @@ class Chosen:
             end=asked.until,
         ).collect()
         return gaps.filter(
-            ~pl.col("repaired").is_in(_MADE_GOOD) & (pl.col("reason") != "start")
+            ~pl.col("repaired").is_in(MADE_GOOD) & (pl.col("reason") != "start")
         ).height
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from ssmd.access.names import Register
 from ssmd.archive import layout
 from ssmd.archive.tables import reading
+from ssmd.archive.tables.schema import named
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.unknown import did_you_mean
 
@@ -63,8 +64,7 @@ def views(register: Register, feeds: Iterable[str]) -> dict[str, View]:
     found = {name: View(None, name, schema) for name, schema in shared().items()}
     for feed in feeds:
         for table, schema in own(register.venue(feed)).items():
-            name = f"{feed}_{table}".replace("-", "_")
-            found.setdefault(name, View(feed, archived(table), schema))
+            found.setdefault(named(feed, table), View(feed, archived(table), schema))
     return found
 
 

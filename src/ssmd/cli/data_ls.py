@@ -15,6 +15,7 @@ from ssmd.archive.listing import Day, listing
 from ssmd.archive.store.local import LocalStore
 from ssmd.archive.tables import reading
 from ssmd.archive.tables.built import Link
+from ssmd.archive.tables.schema import named
 from ssmd.cli.options import archive_argument
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.model.timestamp import SECOND_NS
@@ -110,7 +111,7 @@ def _named(feed: str, table: str) -> str:
     """A table as SQL names it."""
     if not table.startswith(layout.NATIVE):
         return table
-    return f"{feed}_{table.removeprefix(layout.NATIVE)}".replace("-", "_")
+    return named(feed, table.removeprefix(layout.NATIVE))
 
 
 def _time(ts: int | None) -> str:

@@ -3,6 +3,7 @@
 import click
 
 import ssmd
+from ssmd.archive.tables.schema import named
 from ssmd.cli.options import archive_url_argument
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.model.errors import ConfigError
@@ -25,7 +26,7 @@ def schema(table: str, directory: str, *, as_json: bool, quiet: bool) -> None:
     found = dict(archive.schema())
     for feed in archive.feeds():
         for name, columns in archive.schema(feed=feed).items():
-            found[f"{feed}_{name}".replace("-", "_")] = columns
+            found[named(feed, name)] = columns
     if table == "all":
         output.table(
             directory,

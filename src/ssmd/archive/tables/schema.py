@@ -157,6 +157,11 @@ def commons() -> dict[str, Shape]:
     return {shape.name: shape for shape in map(common, COMMON_TABLES)}
 
 
+def named(feed: str, table: str) -> str:
+    """How SQL names a feed's table in its venue's own words, given by type."""
+    return f"{feed}_{table}".replace("-", "_")
+
+
 def type_of(kind: Type) -> Any:  # noqa: ANN401 - it ships no types
     """The Arrow type of what a column holds."""
     return _types()[kind]
