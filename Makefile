@@ -6,13 +6,16 @@ VENV := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test full bench lock clean
+.PHONY: help setup tools demo test full bench lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*(##|#:) ' Makefile | sed -E 's/^([a-z]+):.*(##|#:) /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 setup: ## make .venv with `ssmd` in it, when it is absent or older than the lock
 	@scripts/setup.sh
+
+tools: ## install the programs that tests drive: Debian's `prometheus`; without it they are skipped
+	@scripts/tools.sh
 
 demo: setup ## see everything work on this machine, faults included (ARGS="--seconds 60 --json")
 	@$(VENV)/ssmd demo $(ARGS)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests import tier
@@ -45,6 +46,21 @@ def _guarded_children(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         paths = [str(GUARD), os.environ.get("PYTHONPATH", "")]
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
         yield report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_configuration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, and no process it starts, reads the feeds and environments of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSMD_CONFIG", str(tmp_path_factory.mktemp("configuration")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command that a test runs in this process makes logging quiet; the next test captures it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,8 @@ OF_OURS: Final[frozenset[object]] = frozenset(
         "ssmd.model.records.decode_connection",
         "ssmd.model.records.decode_ledger",
         "ssmd.bus.codec.decode",  # gives an envelope, its payload unread
+        ("src/ssmd/secmaster/changes/reading.py", "decode_change"),
+        "ssmd.secmaster.fold.decode",
         ("src/ssmd/bus/link.py", "msgspec.json.decode"),  # the bus's own answers
         ("src/ssmd/archive/contents.py", "_payload.decode"),  # positions in `_commit` lines
     }

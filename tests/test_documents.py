@@ -42,7 +42,8 @@ def refusal(call: str) -> str | None:
         if found is None:
             return f"no such command: {call}"
         group = found
-    known = {name for each in group.get_params(click.Context(group)) for name in each.opts}
+    parameters = group.get_params(click.Context(group))
+    known = {name for each in parameters for name in (*each.opts, *each.secondary_opts)}
     known |= {"-h", "--help"}
     unknown = [word for word in words if word.startswith("--") and word not in known]
     return f"{call}: no option {', '.join(unknown)}" if unknown else None

@@ -101,7 +101,8 @@ def test_only_row_groups_that_can_hold_the_instrument_are_decoded(
         mine = archive.sql("SELECT price FROM trades WHERE instrument_id = 'kraken:SOL/USD'").pl()
     groups = READ_GROUPS.findall(capfd.readouterr().err)
     assert (found.height, mine.height) == (2000, 3000)
-    assert groups == [("4", "12"), ("4", "12"), ("2", "6")]
+    assert groups[0] == ("4", "12")
+    assert sorted(groups[1:]) == [("2", "6"), ("4", "12")], "two files, read side by side"
 
 
 class Meddled(LocalStore):

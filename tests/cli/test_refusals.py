@@ -39,6 +39,8 @@ FEED = registry.names()[0]
         ("sim", "run", "--venue", "kraken", "--rate", "nan"),
         ("sim", "run", "--venue", "kraken", "--speed", "nan"),
         ("sim", "run", "--venue", "kraken", "--fault", "close:at=nan"),
+        ("sim", "run", "--venue", "kraken", "--rest", "/0/public/AssetPairs"),
+        ("sim", "run", "--venue", "kraken", "--rest", "/0/public/AssetPairs=none.json"),
     ],
     ids=" ".join,
 )
@@ -134,7 +136,7 @@ def test_a_validated_feed_is_told_in_true_numbers(tmp_path: Path) -> None:
         )
     )
     answer = ssmd("feed", "validate", str(file))
-    assert "2 symbols, 1 channel, at" in answer.stdout, answer
+    assert "2 symbols, 1 channel; on" in answer.stdout, answer
 
 
 def test_a_capture_full_of_holes_is_told_in_ten_lines(

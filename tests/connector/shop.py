@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from ssmd.model.instrument import Instrument
+from ssmd.model.listing import Reject
 from ssmd.model.rest import Catalog, CatalogQuery, Page, Request, Rest, Service
 from ssmd.model.subscription import Subscription
 from ssmd.model.venue import Venue
@@ -56,7 +57,7 @@ class Shop:
             good = [each for each in whole if "symbol" in each]
             yield Page(
                 tuple(msgspec.convert({**_PLAIN, **each}, Instrument) for each in good),
-                tuple("an entry has no symbol" for _ in range(len(whole) - len(good))),
+                (Reject(reason="an entry has no symbol"),) * (len(whole) - len(good)),
             )
             if len(page) < SIZE:
                 return

@@ -12,6 +12,7 @@ from ssmd.connector.settings import Tuning
 from ssmd.connector.shard import Feed
 from ssmd.connector.supervisor import Supervisor
 from ssmd.connector.telemetry import Telemetry
+from ssmd.feeds.share import Share
 from ssmd.feeds.universe import Discovery
 from ssmd.model.envelope import CONNECTION, LEDGER, REST, SENT
 from ssmd.model.subscription import Limits
@@ -48,6 +49,14 @@ async def test_what_is_found_at_the_venue_reaches_the_shards_and_is_on_record(
         supervisor = Supervisor(
             FEED, LIMITS, Puppet, clock=clock, tuning=Tuning(), telemetry=telemetry
         )
+        whole, part = (
+            Asking(
+                msgspec.structs.replace(config, share=share), {"main": web_.url}, spool=spool,
+                clock=clock, telemetry=telemetry, tls=None,
+            ).http._services["main"].tokens_per_second
+            for share in (Share(0, 1), Share(1, 4))
+        )  # fmt: skip
+        assert part == whole / 4, "all together ask no more than one may"
         universe = asking.discover(Discovery(interval_s=60), ("trade",), health)
         assert everything(spool) == []
         assert health.ready() == (False, ["universe: the venue has not been asked yet"])

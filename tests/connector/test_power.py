@@ -42,6 +42,31 @@ async def test_a_lost_tail_before_a_declared_loss_is_declared_too(tmp_path: Path
     again.close()
 
 
+async def test_an_opening_that_nothing_kept_is_declared_too(tmp_path: Path) -> None:
+    """Record 0 says who a connection was: where no record of it survived, it is said to be lost."""
+    disk = Disk()
+    spool = make_spool(tmp_path, write=disk.write)
+    await spool.sync()
+    (path,) = tmp_path.glob("*.wal")
+    durable = path.stat().st_size
+    life = begin(spool)
+    receive(spool, life, 3)
+    disk.room = 0
+    receive(spool, life, 2)
+    assert spool.state == "full"
+    abandon(spool)
+    os.truncate(path, durable)
+    again = make_spool(tmp_path)
+    await close_dead(again, nothing_on_the_bus)
+    entries = everything(again)
+    assert_accounted(entries, {life.connection: (5, True)})
+    assert sorted((each.ordinals, each.records) for each in losses(entries)) == [
+        (((0, 2),), ((0, 0),)),
+        (((3, 4),), ()),
+    ]
+    again.close()
+
+
 async def test_a_file_that_lost_its_end_before_a_newer_one_is_damage(tmp_path: Path) -> None:
     """The kernel writes files in any order: the newer one may be there, and the end of this not."""
     spool = make_spool(tmp_path, file_bytes=1500)

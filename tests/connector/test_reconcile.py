@@ -188,7 +188,7 @@ async def test_the_supervisor_says_what_is_refused_and_what_has_no_room() -> Non
         assert isinstance(shard, Puppet)
         shard.is_connected, shard.current = True, a_live(line)
     supervisor.look()
-    assert supervisor.condition == (True, "not connected: ")
+    assert supervisor.condition == (True, "")
     assert supervisor.warning == "1 subscriptions found no room on 2 connections"
     lines[0].refuse("a", "b")
     supervisor.look()
@@ -290,3 +290,21 @@ async def test_asking_again_through_a_real_connection_is_on_record(tmp_path: Pat
         assert [entry["event"] for entry in logs] == ["connector.asked_again"]
         said = [e.payload for e in s.kept() if b"reconcile" in e.payload]
         assert [b"unwanted" in payload for payload in said] == [True, False]
+
+
+async def test_what_is_not_answered_yet_is_not_held() -> None:
+    """A connection that is open and still asks: nobody may end for it. Once answered it is."""
+    supervisor = supervise(ManualClock())
+    await supervisor.apply(subs("a", "b"))
+    line, shard = Line(subs("a", "b")), supervisor.shards[0]
+    assert isinstance(shard, Puppet)
+    shard.is_connected, shard.current = True, a_live(line)
+    line.session.ready = False
+    ok, reason = supervisor.condition
+    assert not ok
+    assert reason == f"not everything asked for is answered yet on {line.id}"
+    line.session.ready = True
+    assert supervisor.condition == (True, "")
+    line.session.ready = False  # an instrument more is no new beginning
+    assert supervisor.condition == (True, "")
+    await supervisor.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 from ssmd.connector.gate import Gate
 from ssmd.connector.seats import Seats
 from ssmd.connector.settings import Tuning
-from ssmd.connector.shard import Feed, Shard
+from ssmd.connector.shard import Feed, Live, Shard
 from ssmd.connector.spool.spool import Spool
 from ssmd.connector.telemetry import Telemetry
 from ssmd.sim.manual_clock import ManualClock
@@ -29,6 +29,13 @@ class Several:
     @property
     def open(self) -> int:
         return sum(not peer.reader.at_eof() for peer in self.server.peers)
+
+    def replaced(self, old: list[Live | None]) -> bool:
+        """Whether every shard has a connection, and another one than before."""
+        return all(
+            shard.is_connected and shard.current is not before
+            for shard, before in zip(self.shards, old, strict=True)
+        )
 
     async def until(self, condition: Callable[[], bool]) -> None:
         def look() -> bool:
@@ -80,12 +87,7 @@ async def test_replacements_queue_where_the_venue_allows_few_sockets(tmp_path: P
         old = [shard.current for shard in s.shards]
         for shard in s.shards:
             shard.reconnect()
-        await s.until(
-            lambda: all(
-                shard.is_connected and shard.current is not before
-                for shard, before in zip(s.shards, old, strict=True)
-            )
-        )
+        await s.until(lambda: s.replaced(old))
         await s.until(lambda: s.open == 3)
         assert s.most == 4
         assert len(s.server.peers) == 6
@@ -104,10 +106,10 @@ async def test_a_lost_connection_waits_for_no_successor(tmp_path: Path) -> None:
             shard.reconnect()
         await s.until(lambda: s.open == 4)
         began = clock.mono()
+        old = [shard.current for shard in s.shards]
         for peer in s.server.peers[:3]:
             peer.writer.close()
-        await s.until(lambda: not all(shard.is_connected for shard in s.shards))
-        await s.until(lambda: all(shard.is_connected for shard in s.shards))
+        await s.until(lambda: s.replaced(old))
         assert clock.mono() - began < 3.0  # sooner than any successor gets ready
         assert s.most == 4
     spool.close()

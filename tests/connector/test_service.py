@@ -13,6 +13,7 @@ from ssmd.connector.service import Connector
 from ssmd.feeds.account import variables_of
 from ssmd.feeds.environment import EnvironmentConfig, SpoolSettings, Transport
 from ssmd.feeds.registry import load_feed, names, venue
+from ssmd.feeds.share import WHOLE, Share
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.clock import SystemClock
 from ssmd.runtime.health import serve
@@ -75,3 +76,31 @@ def test_a_feed_that_needs_keys_says_so_before_anything_is_touched(
         )
     assert caught.value.remedy == account.where
     assert not (tmp_path / "spool").exists()
+
+
+def test_a_share_has_its_part_of_everything(tmp_path: Path) -> None:
+    """Connections, pauses, REST tokens, the stream's window, and numbers of its own."""
+    feed = load_feed(next(each for each in names() if venue(load_feed(each)).account is None))
+    environment = EnvironmentConfig(name="test", transport=Transport(window=2000))
+
+    def of(share: Share) -> Connector:
+        made = Connector(
+            feed.with_endpoint(f"ws://{NOWHERE}"),
+            environment,
+            directory=tmp_path / "spool",
+            bus=BusSettings(f"nats://{NOWHERE}"),
+            clock=SystemClock(),
+            share=share,
+        )
+        made._lock.release()
+        return made
+
+    whole = of(WHOLE)._feed.limits
+    parts = [of(Share(index, 3)) for index in range(3)]
+    assert sum(part._feed.limits.connections for part in parts) == whole.connections
+    assert {part._feed.limits.connect_interval_s for part in parts} == {
+        3 * whole.connect_interval_s
+    }
+    assert [part._feed.share for part in parts] == [Share(index, 3) for index in range(3)]
+    with pytest.raises(ConfigError, match="can have no connection"):
+        of(Share(50, whole.connections + 51))

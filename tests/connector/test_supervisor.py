@@ -103,7 +103,7 @@ async def test_full_shards_open_another_and_an_empty_one_ends() -> None:
     assert first.wants == [subs("a", "b")]  # type: ignore[attr-defined]
     await supervisor.apply(())
     assert supervisor.shards == {}
-    assert supervisor.condition == (True, "not connected: ")
+    assert supervisor.condition == (True, "")
 
 
 async def test_what_finds_no_connection_is_visible() -> None:

@@ -12,6 +12,7 @@ from ssmd.cli.stage import Stage
 from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import FeedChoice, MachineConfig
+from ssmd.model.errors import Unavailable
 from ssmd.runtime.children import Child
 from ssmd.runtime.clock import SystemClock
 from ssmd.runtime.scrape import scrape
@@ -46,15 +47,32 @@ async def stage(
 async def until(
     true: Callable[[], Awaitable[bool]], what: str, *, patience_s: float = 60.0
 ) -> None:
-    """Wait for a condition; a test that waits in vain says for what."""
+    """Wait for a condition; a test that waits in vain says for what.
+
+    A service that does not answer in time, because the machine is busy, is asked again.
+    """
     deadline = CLOCK.mono() + patience_s
-    while not await true():
-        assert CLOCK.mono() < deadline, f"waited {patience_s:g} s in vain for: {what}"
+    silences: list[Unavailable] = []
+    while not await _holds(true, silences):
+        seen = f" {silences[-1]}" if silences else ""
+        assert CLOCK.mono() < deadline, f"waited {patience_s:g} s in vain for: {what}.{seen}"
         await CLOCK.sleep(0.02)
 
 
+async def _holds(true: Callable[[], Awaitable[bool]], silences: list[Unavailable]) -> bool:
+    try:
+        return await true()
+    except Unavailable as error:
+        silences.append(error)
+        return False
+
+
 async def total(stage: Stage, name: str) -> float:
-    """A metric, summed over all services of the pipeline that answer."""
+    """A metric, summed over all services of the pipeline.
+
+    Raises:
+        Unavailable: One of them does not answer: what is left of the sum would say nothing.
+    """
     found = 0.0
     for address in list(stage.pipeline.addresses.values()):
         found += (await scrape(address)).total(name)

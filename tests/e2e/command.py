@@ -173,9 +173,18 @@ async def run_file(command: Command, path: Path) -> dict[str, Any]:
     return told
 
 
-def feed_file(folder: Path, url: str) -> Path:
-    """The shipped feed at another address."""
+def feed_file(folder: Path, url: str, rest: str | None = None) -> Path:
+    """The shipped feed at other addresses.
+
+    Args:
+        folder: Where its file is written.
+        url: Of the WebSocket.
+        rest: Base of the REST services; None takes the host of `url`, where nothing may answer.
+    """
     path = folder / "feed.yaml"
-    feed = registry.load_feed(FEED).with_endpoint(url)
-    path.write_text(yaml.safe_dump(msgspec.to_builtins(feed, str_keys=True), sort_keys=False))
+    feed = registry.load_feed(FEED)
+    base = rest or url.replace("ws://", "http://", 1)
+    services = {name: f"{base}/{name}" for name in registry.venue(feed).rest.services}
+    told = msgspec.to_builtins(feed.with_endpoint(url, services), str_keys=True)
+    path.write_text(yaml.safe_dump(told, sort_keys=False))
     return path

@@ -198,7 +198,7 @@ async def recorded(root: Path, *, ended: int) -> None:
             return False
         samples = await scrape(told.health)
         return (
-            samples.total("ssmd_connector_connections_ended_total") >= ended
+            samples.total("ssmd_connector_shard_reconnects_total") >= ended
             and samples.total("ssmd_connector_markets_receiving") > 0
         )
 

@@ -65,12 +65,12 @@ def pages(root: Path) -> list[Backfilled]:
 
 async def away(made: Stage) -> None:
     """All connections break, and for two seconds nobody is let in again."""
-    ended = await total(made, "ssmd_connector_connections_ended_total")
+    ended = await total(made, "ssmd_connector_shard_reconnects_total")
     made.fault("unauthorized:for=2")
     made.fault("close:code=1012")
 
     async def is_away() -> bool:
-        return await total(made, "ssmd_connector_connections_ended_total") > ended
+        return await total(made, "ssmd_connector_shard_reconnects_total") > ended
 
     await until(is_away, "the connections to break")
     await alive(made)

@@ -76,6 +76,18 @@ def test_the_demo_ends_with_the_proof(performed: Performed) -> None:
     assert performed.result["open_segments"] == 0
 
 
+def test_the_demo_ends_with_a_verdict(performed: Performed) -> None:
+    """How good the recording is, by its files: nothing lost, and the lost connection shows."""
+    quality = performed.result["quality"]
+    assert (quality["running"], quality["prometheus_degraded"]) == (True, False)
+    assert set(quality["feeds"]) == set(registry.names())
+    for feed in quality["feeds"].values():
+        scores = {check["name"]: check["score"] for check in feed["checks"]}
+        assert scores["conservation"] == 100
+        assert scores["coverage"] < 100
+        assert feed["score"] is not None
+
+
 def test_every_fault_of_the_demo_hits_work(performed: Performed) -> None:
     """A kill that finds an idle process shows nothing: each ends a connection under traffic."""
     report = json.loads(ssmd("verify", performed.root, "--json").stdout.splitlines()[-1])

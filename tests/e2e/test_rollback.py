@@ -33,10 +33,11 @@ async def last(made: Stage) -> int:
 
 async def archiving(made: Stage) -> None:
     """Wait until the archive grows."""
-    before = await total(made, "ssmd_archiver_messages_total")
+    seen: list[float] = []
 
     async def grew() -> bool:
-        return await total(made, "ssmd_archiver_messages_total") > before
+        seen.append(await total(made, "ssmd_archiver_messages_total"))
+        return seen[-1] > seen[0]
 
     await until(grew, "the archive to grow")
 

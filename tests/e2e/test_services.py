@@ -135,7 +135,8 @@ async def test_services_started_one_by_one_record_the_same(site: Site) -> None:
 
                 took = await connector.until(ready, "readiness")
                 log.info("%s ready after %.2f s more", address, took)
-                assert asked(f"{address}/health") == (200, {"status": "ok", "reasons": []})
+                status, said = asked(f"{address}/health")
+                assert (status, said["status"], said["reasons"]) == (200, "ok", [])
             figure = await archived(addresses[2])
             while await archived(addresses[2]) < figure + 200:
                 await CLOCK.sleep(0.05)

@@ -102,6 +102,7 @@ async def test_a_recording_is_shown_as_it_stands(tmp_path: Path) -> None:
         assert sum(shown["excluded"].values()) == shown["listed"] - shown["kept"]
         assert shown["frames"] > 0
         assert shown["reasons"] == []
+        assert shown["clock_offset_s"] is None or abs(shown["clock_offset_s"]) < 60
         text = await screen(tmp_path, 0)
         assert f"{shown['kept']} of {shown['listed']} listed instruments pass the filters" in text
         assert all(name in text for name in shown["excluded"])
@@ -115,6 +116,15 @@ async def test_a_recording_is_shown_as_it_stands(tmp_path: Path) -> None:
         text = await screen(tmp_path, 1)
         assert f"{shown['refused']} of {shown['requested']} subscriptions are refused" in text
         assert text.splitlines()[-1] == "NOT OK"
+
+        async def reconnected() -> bool:
+            return await total(made, "ssmd_connector_shard_reconnects_total") > 0
+
+        made.fault("abort")
+        await until(reconnected, "the connection to be lost")
+        (shown,) = (await figures(tmp_path, 1))["feeds"]
+        assert shown["reconnects"] > 0
+        assert shown["down_s"] >= 0
 
         await made.pipeline.kill(f"connector-{FEED}")
         dead, text = await asyncio.gather(figures(tmp_path, 1), screen(tmp_path, 1))
@@ -140,5 +150,6 @@ def test_a_folder_where_nothing_is_recorded_is_not_ok(tmp_path: Path) -> None:
         "feeds": [],
         "archiver": [],
         "compactor": [],
+        "master": {},
         "down": [],
     }

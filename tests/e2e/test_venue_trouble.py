@@ -36,7 +36,7 @@ async def ended(made: Stage, reason: str) -> float:
     found = 0.0
     for address in list(made.pipeline.addresses.values()):
         found += (await scrape(address)).total(
-            "ssmd_connector_connections_ended_total", reason=reason
+            "ssmd_connector_shard_reconnects_total", reason=reason
         )
     return found
 

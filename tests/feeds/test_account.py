@@ -1,5 +1,7 @@
 """What opens a venue's door: looked for in the keys, then in variables, and never shown."""
 
+from pathlib import Path
+
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -8,6 +10,7 @@ from ssmd.feeds import registry
 from ssmd.feeds.account import account_secrets, variables_of
 from ssmd.feeds.environment import EnvironmentConfig, KeyConfig
 from ssmd.model.errors import ConfigError
+from tests.feeds.made import written
 
 CLOSED, OPEN = "kalshi", "kraken"
 FIELDS = ("api_key", "private_key")
@@ -77,12 +80,12 @@ def test_variables_alone_are_enough(pem: str) -> None:
 def test_keys_come_first_and_variables_fill_what_they_leave(pem: str) -> None:
     """What was configured wins over what a shell happens to hold; half a key is completed."""
     environ = {
-        "K": "configured",
+        "K": "a-value-in-keys",
         ID: "of-the-shell",
         PRIVATE: pem,
     }
     half = environment(kalshi=key("K", fields=("api_key",)))
-    assert found(environ, half) == dict(zip(FIELDS, ("configured", pem.strip()), strict=True))
+    assert found(environ, half) == dict(zip(FIELDS, ("a-value-in-keys", pem.strip()), strict=True))
 
 
 def test_a_key_by_any_other_name_serves_every_feed(pem: str) -> None:
@@ -103,6 +106,18 @@ def test_keys_named_for_other_feeds_are_not_used_and_clash_with_nothing(pem: str
     # Nor need the others' be there at all.
     del environ["K"]
     assert id_of(environ, environment(**others)) == "ours"
+
+
+def test_a_key_of_a_configured_feed_is_for_that_feed_alone(
+    pem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A feed of one's own has a name like those shipped."""
+    monkeypatch.setenv("SSMD_CONFIG", str(tmp_path))
+    keys = environment(mine=key("K", "P"))
+    environ = {"K": "of-another", "P": pem, ID: "ours", PRIVATE: pem}
+    assert id_of(environ, keys) == "of-another"
+    written(tmp_path / "feeds" / "mine.yaml", "name: mine\n")
+    assert id_of(environ, keys) == "ours"
 
 
 def test_two_keys_for_the_same_feed_are_refused(pem: str) -> None:

@@ -4,11 +4,21 @@ from typing import Any
 
 import pytest
 
-from ssmd.feeds.environment import ConnectorSettings, EnvironmentConfig, SpoolSettings
+from ssmd.feeds.environment import (
+    ConnectorSettings,
+    EnvironmentConfig,
+    Secmaster,
+    SpoolSettings,
+)
+from ssmd.feeds.registry import stream_of
 from ssmd.model.errors import ConfigError
 from ssmd.model.subscription import Limits
 from ssmd.runtime import settings
+from ssmd.secmaster.changes.settings import ChangesSettings
+from tests.feeds.made import feed
 
+WITH_PASSWORD = "postgresql://u:pw@db/ssmd"  # pragma: allowlist secret
+WITH_PARAMETER = "postgresql://db/ssmd?password=pw"  # pragma: allowlist secret
 KEY = {"type": "api_key", "fields": ["api_key", "private_key"], "source": "env:K,P"}
 
 
@@ -31,15 +41,17 @@ def test_the_defaults_are_those_of_the_design() -> None:
     limits = c.limits(Limits(subscriptions_per_connection=1, sends_per_second=1))
     assert (limits.silence_s, limits.pong_intervals) == (90.0, 2.0)
     assert s.fsync_interval_s == 0.05
-    assert read.stream("a-feed", "spot") == "PROD_A_FEED_SPOT"
-    assert read.subject_prefix("a-feed") == "prod.a-feed"
+    told = stream_of(feed(), read)
+    assert (told.stream, told.subject_prefix) == ("PROD_A_FEED", "prod.a-feed")
+    assert stream_of(feed(category="spot"), read).stream == "PROD_A_FEED_SPOT"
     assert not read.transport.allow_discard
 
 
 def test_names_of_stream_and_subjects_can_be_given() -> None:
     """For a bus with rules of its own."""
     read = environment(transport={"stream": "S", "subject_prefix": "x.y"})
-    assert (read.stream("f"), read.subject_prefix("f")) == ("S", "x.y")
+    told = stream_of(feed(), read)
+    assert (told.stream, told.subject_prefix) == ("S", "x.y")
 
 
 def test_the_old_spelling_is_answered() -> None:
@@ -64,13 +76,19 @@ def test_the_old_spelling_is_answered() -> None:
         ({"transport": {"subject_prefix": "a.>"}}, "at `transport.subject_prefix`"),
         ({"storage": {"type": "s3", "bucket": "b"}}, "storage `s3` is not supported yet"),
         ({"storage": {"bucket": "b"}}, "storage `s3` is not supported yet"),
-        ({"secmaster": {"url": "http://x"}}, "`secmaster` is not supported yet"),
+        ({"secmaster": {"url": "http://x"}}, "`secmaster.url` is not a known key"),
+        ({"secmaster": {"database_url": "http://x/y"}}, "write postgresql://USER@HOST"),
+        ({"secmaster": {"database_url": "postgresql://db"}}, "write postgresql://USER@HOST"),
+        ({"secmaster": {"database_url": "postgresql://<host>/db"}}, "is a placeholder"),
+        ({"secmaster": {"database_url": WITH_PASSWORD}}, "holds a password"),
+        ({"secmaster": {"database_url": WITH_PARAMETER}}, "holds a password"),
+        ({"secmaster": {"stream": "a.b"}}, "at `secmaster.stream`"),
         ({"subscription": {}}, "pacing follows the venue's limits"),
         ({"subscription": {"batch_size": 257}}, "at `subscription.batch_size`"),
         ({"schedule": {}}, "`schedule` is not supported"),
         ({"schema": "trade:v1"}, "`schema` has no meaning here"),
         ({"cache": {"type": "redis"}}, "`cache` is not supported yet"),
-        ({"cdc": {"enabled": True}}, "`cdc` is not supported yet"),
+        ({"cdc": {"enabled": True}}, "write `source: secmaster` under `universe`"),
         ({"lifecycle": {"enabled": True}}, "`lifecycle` is not supported yet"),
         ({"keys": {"k": {**KEY, "source": "env:K"}}}, "at `keys.k`: source names 1 places for 2"),
         ({"keys": {"k": {**KEY, "source": "vault:K,P"}}}, "at `keys.k.source`"),
@@ -147,3 +165,11 @@ def test_every_figure_has_bounds() -> None:
             for wild in (-1, 10**18, float("nan"), float("inf")):
                 with pytest.raises(ConfigError):
                     settings.convert({name: wild}, section, where="x")
+
+
+def test_the_stream_of_changes_is_named_for_its_environment() -> None:
+    """Its publisher derives the same name."""
+    assert EnvironmentConfig(name="some-env").changes_stream() == "SOME_ENV_SECMASTER"
+    other = EnvironmentConfig(name="prod", secmaster=Secmaster(stream="SHARED_SECMASTER"))
+    assert other.changes_stream() == "SHARED_SECMASTER"
+    assert ChangesSettings(environment="some-env").stream == "SOME_ENV_SECMASTER"

@@ -130,7 +130,7 @@ def test_a_real_endpoint_is_accepted(url: str) -> None:
         ({"type": "rest"}, "type `rest` is not supported yet"),
         ({"type": "multicast"}, "type `multicast` is not supported yet"),
         ({"type": "carrier-pigeon"}, "at `type`"),
-        ({"universe": {"source": "secmaster", "channels": ["t"]}}, "`secmaster` is not supported"),
+        ({"universe": {"source": "secmaster", "channels": ["t"]}}, "needs a section `secmaster`"),
         ({"universe": {"symbols": ["A"], "channels": []}}, "at `universe.channels`"),
         ({"universe": {"symbols": [""], "channels": ["t"]}}, "at `universe.symbols"),
         ({"versions": []}, "at `versions`"),

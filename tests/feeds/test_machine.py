@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from ssmd.feeds.archiver import Source
 from ssmd.feeds.capture import SpoolSettings
 from ssmd.feeds.machine import ArchiveSettings, FeedChoice, MachineConfig, example
+from ssmd.feeds.registry import stream_of
 from ssmd.model.errors import ConfigError
 from ssmd.runtime import settings
+from tests.feeds.made import feed
 
 readable = st.text(
     st.characters(codec="utf-8", categories=["L", "N", "P", "Zs", "S"], exclude_characters="\xa0"),
@@ -59,10 +61,11 @@ def test_it_stands_for_an_environment_and_an_archiver() -> None:
         where="ssmd.yaml",
     )
     environment = read.environment_config("nats://127.0.0.1:1")
-    assert environment.stream("a") == "LOCAL_A"
+    assert stream_of(feed(name="a"), environment).stream == "LOCAL_A"
     assert environment.transport.url == "nats://127.0.0.1:1"
     assert environment.spool.max_bytes == 1 << 30
     assert environment.connector.silence_s == 5
+    assert environment.secmaster.database_url is None
     archiver = read.archiver_config([Source(stream="LOCAL_A", feed="a")])
     assert (archiver.storage.path, archiver.rotation.interval_s, archiver.keep_s) == ("/d", 60, 60)
 
@@ -76,6 +79,9 @@ def test_it_stands_for_an_environment_and_an_archiver() -> None:
         ("feeds: [{feed: a}]\nnats_url: http://x", "begin it with nats://"),
         ("feeds: [{feed: a}]\nnats_url: wss://x", "begin it with nats://"),
         ("feed: [{feed: a}]", 'Did you mean "feeds"?'),
+        ("feeds: [{feed: a}]\nsecmaster: {interval_s: 1}", "at `secmaster.interval_s`"),
+        ("feeds: [{feed: a}]\nsecmaster: {on: true}", "`secmaster.on` is not a known key"),
+        ("feeds: [{feed: a}]\nsecmaster: {database_url: 'mysql://a/b'}", "postgresql://"),
     ],
 )
 def test_what_is_wrong_is_refused(text: str, expected: str) -> None:

@@ -1,6 +1,7 @@
 """The one registry of feeds, and the venues found by looking."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,8 +13,8 @@ from tests.feeds.made import feed_tree, version_tree, written
 
 
 def some_feed(folder: Path, name: str, **changes: object) -> Path:
-    """A feed of the first venue there is, with one of its channels, in a file of its own."""
-    venue = venues.load(venues.names()[0])
+    """A feed of the first open venue, with one of its channels, in a file of its own."""
+    venue = next(each for each in map(venues.load, venues.names()) if each.account is None)
     channel = min(venue.channels)
     universe = {"symbols": ["A/B"], "channels": [channel]}
     tree = feed_tree(name=name, **{"venue": venue.id, "universe": universe, **changes})
@@ -93,6 +94,14 @@ def test_a_feed_under_another_name_is_refused(tmp_path: Path) -> None:
             {"versions": [version_tree("1", "2026-01-01", rest={"no-such": "https://a.b"})]},
             "the venue has no REST service 'no-such'. There are: ",
         ),
+        (
+            {"versions": [version_tree("1", "2026-01-01", auth_method="api_key")]},
+            "`versions[0].auth_method`: the venue is open to all: write `none`.",
+        ),
+        (
+            {"defaults": {"connector": {"auth": {"secret": "keys"}}}},  # pragma: allowlist secret
+            "`defaults.connector.auth`: the venue is open to all: remove it.",
+        ),
     ],
 )
 def test_a_feed_must_suit_its_venue(
@@ -104,3 +113,43 @@ def test_a_feed_must_suit_its_venue(
         registry.load_feed(path)
     assert expected in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+def test_a_venue_with_an_account_is_told_of_it(tmp_path: Path) -> None:
+    """How the door is opened, and with which credentials, is the venue's to say."""
+    venue = next(each for each in map(venues.load, venues.names()) if each.account is not None)
+    assert venue.account is not None
+    names = [each.name for each in venue.account.credentials]
+    universe = {"symbols": ["A"], "channels": [min(venue.channels)]}
+    tree: dict[str, Any] = {"venue": venue.id, "universe": universe}
+    path = some_feed(tmp_path, "mine", **tree)
+    with pytest.raises(ConfigError, match="lets nobody in without an account: write `api_key`"):
+        registry.load_feed(path)
+    tree["versions"] = [version_tree("1", "2026-01-01", auth_method="api_key")]
+    fields = dict(zip(["a", "b"], [names[0], f"{names[0]}x"], strict=True))
+    auth: dict[str, Any] = {"connector": {"auth": {"secret": "keys", "fields": fields}}}
+    path = some_feed(tmp_path, "mine", **tree, defaults=auth)
+    with pytest.raises(ConfigError, match=f"no credential '{names[0]}x'. Did you mean"):
+        registry.load_feed(path)
+    auth["connector"]["auth"]["fields"] = {"a": names[0]}
+    assert registry.load_feed(some_feed(tmp_path, "mine", **tree, defaults=auth)).name == "mine"
+
+
+def test_a_type_is_numbered_only_where_the_venue_numbers(tmp_path: Path) -> None:
+    """Gaps would be looked for that nobody can see."""
+    for venue in map(venues.load, venues.names()):
+        auth = "none" if venue.account is None else "api_key"
+        path = some_feed(
+            tmp_path,
+            "mine",
+            venue=venue.id,
+            universe={"symbols": ["A"], "channels": [min(venue.channels)]},
+            versions=[version_tree("1", "2026-01-01", auth_method=auth)],
+            message_types={min(venue.types): {"sequenced": True, "sequence_field": "n"}},
+        )
+        if venue.numbered:
+            assert registry.load_feed(path).name == "mine"
+        else:
+            with pytest.raises(ConfigError, match="numbers no messages: `sequenced` is wrong"):
+                registry.load_feed(path)
+    assert {venues.load(name).numbered for name in venues.names()} == {True, False}

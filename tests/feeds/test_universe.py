@@ -1,4 +1,4 @@
-"""feed.yaml, `universe`: named symbols, or a question to the venue; never a mixture."""
+"""feed.yaml, `universe`: named symbols, a question to the venue, or the security master."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ssmd.feeds.schema import schema
-from ssmd.feeds.universe import Discovery, Universe
+from ssmd.feeds.universe import Discovery, Master, MasterFilters, Universe
 from ssmd.model.errors import ConfigError
 from ssmd.model.filters import Filters
 from ssmd.runtime import settings
@@ -75,7 +75,11 @@ def test_what_is_not_said_has_sensible_values() -> None:
         ({"source": "discovery", "discovery": {}, "symbols": ["A"]}, "`symbols` has no meaning"),
         ({"source": "static", "discovery": {}}, "`discovery` has no meaning"),
         ({"discovery": {}}, "`discovery` has no meaning"),
-        ({"source": "secmaster"}, "`secmaster` is not supported yet"),
+        ({"source": "secmaster"}, "needs a section `secmaster`: write `secmaster: {}`"),
+        ({"source": "secmaster", "secmaster": {}, "symbols": ["A"]}, "`symbols` has no meaning"),
+        ({"source": "secmaster", "secmaster": {}, "discovery": {}}, "`discovery` has no meaning"),
+        ({"source": "static", "secmaster": {}}, "`secmaster` has no meaning"),
+        ({"source": "discovery", "discovery": {}, "secmaster": {}}, "`secmaster` has no meaning"),
         ({"source": "discover"}, "at `universe.source`"),
     ],
 )
@@ -106,6 +110,50 @@ def test_what_cannot_be_meant_is_refused(values: dict[str, Any], expected: str) 
     """With the path inside the file."""
     with pytest.raises(ConfigError) as caught:
         feed(**discovery(**values))
+    assert expected in str(caught.value)
+
+
+def master(**values: object) -> dict[str, Any]:
+    return {"universe": {"source": "secmaster", "channels": ["t"], "secmaster": values}}
+
+
+def test_a_universe_of_the_security_master_is_read() -> None:
+    """The filters are those of discovery, and mean the same."""
+    told = {"series": ["KXBTC"], "min_volume": "10.50", "close_within_s": 60}
+    universe = feed(**master(max_instruments=7, filters=told)).universe
+    assert universe.secmaster == Master(
+        max_instruments=7,
+        filters=MasterFilters(series=("KXBTC",), min_volume=Decimal("10.50"), close_within_s=60.0),
+    )
+    assert universe.extent == "what the security master lists"
+    assert set(Filters.__struct_fields__) == set(MasterFilters.__struct_fields__)
+
+
+def test_what_is_paused_stays_subscribed_unless_somebody_says_otherwise() -> None:
+    """A pause is no end: whoever names states means just those."""
+    assert Master().filters.statuses == ("active", "paused")
+    universe = feed(**master(filters={"statuses": ["active"]})).universe
+    assert universe.secmaster is not None
+    assert universe.secmaster.filters.statuses == ("active",)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"max_instruments": 0}, "at `universe.secmaster.max_instruments`"),
+        ({"max_instrument": 5}, 'Did you mean "max_instruments"?'),
+        ({"interval_s": 5}, "`universe.secmaster.interval_s` is not a known key"),
+        ({"filters": {"serie": ["KXBTC"]}}, 'Did you mean "series"?'),
+        ({"filters": {"min_volume": -1}}, "min_volume is no quantity"),
+        ({"filters": {"statuses": ["open"]}}, "Invalid enum value 'open'"),
+    ],
+)
+def test_a_wish_to_the_security_master_is_read_as_strictly(
+    values: dict[str, Any], expected: str
+) -> None:
+    """A misspelt filter would record everything."""
+    with pytest.raises(ConfigError) as caught:
+        feed(**master(**values))
     assert expected in str(caught.value)
 
 

@@ -242,8 +242,9 @@ async def test_what_is_archived_and_old_is_purged(tmp_path: Path, settings: BusS
         ages = {keep_s: Upkeep([source], settings, keep_s, health=health, clock=CLOCK)
                 for keep_s in (10.0**9, -(10.0**9))}  # fmt: skip
         assert await ages[10.0**9].look_after(streams, source, check=True) == 0
-        assert await ages[-(10.0**9)].look_after(streams, source, check=True) == 302
-        assert (await streams.state(STREAM)).first == 303
+        assert await ages[-(10.0**9)].look_after(streams, source, check=True) == 301
+        found = await streams.state(STREAM)
+        assert (found.first, found.last) == (302, 302), "the last one tells where the stream ends"
     stop.request("test")
     await working
     again = Running(root, settings)
@@ -303,6 +304,22 @@ async def test_an_archiver_waits_for_its_stream(tmp_path: Path, settings: BusSet
     await running.archived(12)
     await running.end()
     proved(tmp_path / "a", life)
+
+
+async def test_an_archiver_without_a_bus_is_alive_and_not_ready(
+    tmp_path: Path, server: EmbeddedServer, settings: BusSettings
+) -> None:
+    """A stream that says nothing is no trouble; a bus that is gone is, until it is back."""
+    running = Running(tmp_path / "a", settings)
+    await running.health.wait_ready()
+    assert (running.health.status, running.health.warnings) == ("ok", []), "nothing came, all well"
+    await server.stop()
+    await until(lambda: running.health.status != "ok")
+    assert running.health.status == "degraded"
+    assert any(f"archive-{STREAM}: " in reason for reason in running.health.ready()[1])
+    await server.start()
+    await until(lambda: running.health.status == "ok")
+    await running.end()
 
 
 async def test_too_little_space_is_said_and_waited_for(

@@ -2,8 +2,10 @@
 
 import asyncio
 import ssl
+from http import HTTPStatus
 from pathlib import Path
 
+import aiohttp
 import pytest
 import trustme
 
@@ -111,3 +113,33 @@ async def test_what_people_look_at_is_current(tmp_path: Path) -> None:
             assert samples.total("ssmd_spool_oldest_age_seconds", feed="kraken") > 0
         finally:
             await address.close()
+
+
+async def test_a_quiet_market_is_well_and_a_lost_venue_is_not(tmp_path: Path) -> None:
+    """Alive either way; ready only while connected, and never `ok` without."""
+    async with inside(tmp_path, rate=0.001) as scene:
+        address = await serve(scene.connector.health, "127.0.0.1", 0)
+        try:
+            await scene.until(lambda: scene.ready)
+            assert await asked(address.url) == {"health": (200, "ok"), "ready": (200, "ok")}
+            await scene.venue.stop()
+            while (answers := await asked(address.url))["ready"][0] == HTTPStatus.OK:
+                await CLOCK.sleep(0.02)
+            assert answers == {"health": (200, "degraded"), "ready": (503, "degraded")}
+            (reason, *_) = await complaints_of(address.url)
+            assert reason.startswith("shards: not connected: kraken-0 to ws://")
+            samples = await scrape(address.url)
+            assert samples.total("ssmd_connector_websocket_connected", feed="kraken") == 0
+            assert samples.total("ssmd_ready") == 0
+        finally:
+            await address.close()
+
+
+async def asked(url: str) -> dict[str, tuple[int, str]]:
+    """HTTP status and word of both questions, asked one after the other."""
+    found = {}
+    async with aiohttp.ClientSession() as session:
+        for path in ("ready", "health"):
+            async with session.get(f"{url}/{path}") as answer:
+                found[path] = answer.status, (await answer.json())["status"]
+    return found

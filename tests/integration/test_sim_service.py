@@ -19,6 +19,7 @@ from ssmd.runtime.children import Child
 from ssmd.runtime.service import read_run_file
 from ssmd.sim import control, journal, ledger, rest_ledger, service
 from tests.sim.client import connected
+from tests.sim.test_rest import get
 
 pytestmark = pytest.mark.integration
 
@@ -181,6 +182,17 @@ async def test_secrets_come_from_files_that_are_ours_alone(tmp_path: Path) -> No
     assert b"value-of-it" not in (tmp_path / "simulator.log").read_bytes()
 
 
+async def test_recorded_bodies_are_served_byte_for_byte(tmp_path: Path) -> None:
+    """What the venue answered once, at its own path; the rest is made up as ever."""
+    odd = b'\xef\xbb\xbf{ "error":[], "result" :{}\r\n}\n'
+    (tmp_path / "pairs.json.gz").write_bytes(gzip.compress(odd))
+    rest = [f"/0/public/AssetPairs={tmp_path / 'pairs.json.gz'}"]
+    async with simulator(tmp_path, rest=rest, rate=0):
+        base = child_details(tmp_path)["rest"]
+        assert (await get(f"{base}/main/0/public/AssetPairs?pair=XBTUSD"))[:2] == (200, odd)
+        assert b"XXBT" in (await get(f"{base}/main/0/public/Assets"))[1]
+
+
 async def test_a_wrong_start_is_refused_before_anything_listens(tmp_path: Path) -> None:
     """One sentence with the remedy, not a simulator that does something else."""
     capture = tmp_path / "c.jsonl"
@@ -193,6 +205,8 @@ async def test_a_wrong_start_is_refused_before_anything_listens(tmp_path: Path) 
         {"play": capture, "faults": ["checksum"]},
         {"play": capture, "faults": ["freeze:symbol=A"]},
         {"certificate": capture},
+        {"rest": ["/0/public/AssetPairs"]},
+        {"rest": [f"/0/public/AssetPairs={tmp_path / 'none'}"]},
     ]
     before = signal.getsignal(signal.SIGTERM)
     for options in wrong:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmd.model.instrument import Instrument
+from ssmd.model.listing import Reject, RejectKind
 from ssmd.model.rest import Catalog, Page, Request, Witness
 from ssmd.runtime.clock import SystemClock
 from ssmd.runtime.driver import Fetch, TooLong, drive, list_all, sift
@@ -23,7 +24,10 @@ def paged(pages: int, size: int = 2, ended: Callable[[], None] = lambda: None) -
         for number in range(pages):
             body = yield Request("/list", (("page", str(number)),))
             assert body == b"%d" % number
-            yield Page(tuple(listed(f"{number}-{each}") for each in range(size)), (f"r{number}",))
+            yield Page(
+                tuple(listed(f"{number}-{each}") for each in range(size)),
+                (Reject(reason=f"r{number}"),),
+            )
     finally:
         ended()
 
@@ -55,6 +59,17 @@ async def test_a_whole_listing_is_collected() -> None:
     assert await list_all(paged(0), fetching(), 1, 1) == type(listing)(
         instruments=(), rejects=(), pages=0
     )
+
+
+async def test_what_is_only_doubted_is_no_loss() -> None:
+    """It stands among the instruments; what is set aside, or of a status nobody knows, is told."""
+
+    def catalog() -> Catalog:
+        kinds: tuple[RejectKind, ...] = ("doubtful", "unknown_status", "duplicate")
+        yield Page((listed("a"),), tuple(Reject(reason=kind, kind=kind) for kind in kinds))
+
+    listing = await list_all(catalog(), fetching(), 1, 1)
+    assert listing.rejects == ("unknown_status", "duplicate")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +178,7 @@ class Heavy:
         try:
             yield Request("/list")
             self._work(error)
-            yield Page((listed("a"),), ("r",))
+            yield Page((listed("a"),), (Reject(reason="r"),))
             yield Page((listed("b"),))
         finally:
             self.ends.append("ended")

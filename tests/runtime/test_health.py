@@ -15,6 +15,10 @@ async def answer(url: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
+def said(status: str, *reasons: str) -> str:
+    return json.dumps({"status": status, "reasons": reasons, "warnings": []}, separators=(",", ":"))
+
+
 async def test_a_service_is_ready_when_all_its_conditions_hold() -> None:
     """Each that does not is named with its reason: `why not` is the question people have."""
     health = Health()
@@ -37,23 +41,60 @@ async def test_alive_and_ready_are_two_answers() -> None:
     address = await serve(health, "127.0.0.1", 0)
     try:
         assert address.port > 0
-        assert await answer(f"{address.url}/health") == (200, '{"status":"ok","reasons":[]}')
-        status, text = await answer(f"{address.url}/ready")
-        assert status == 503
-        assert "starting" in text
+        assert await answer(f"{address.url}/health") == (200, said("degraded", "starting"))
+        assert await answer(f"{address.url}/ready") == (503, said("degraded", "starting"))
         health.set("bus", ok=True)
-        assert (await answer(f"{address.url}/ready"))[0] == 200
-        health.alive = False
-        assert (await answer(f"{address.url}/health"))[0] == 503
+        for path in ("health", "ready"):
+            assert await answer(f"{address.url}/{path}") == (200, said("ok"))
+        health.set("bus", ok=False, reason="gone")
+        assert await answer(f"{address.url}/health") == (200, said("degraded", "bus: gone"))
+        assert await answer(f"{address.url}/ready") == (503, said("degraded", "bus: gone"))
         status, text = await answer(f"{address.url}/metrics")
         assert status == 200
-        assert "ssmd_ready 1.0" in text
-        health.set("bus", ok=False, reason="gone")
-        assert "ssmd_ready 0.0" in (await answer(f"{address.url}/metrics"))[1]
+        assert "ssmd_ready 0.0" in text
+        health.set("bus", ok=True)
+        assert "ssmd_ready 1.0" in (await answer(f"{address.url}/metrics"))[1]
     finally:
         await address.close()
     with pytest.raises(aiohttp.ClientError):
         await answer(f"{address.url}/health")
+
+
+async def test_a_dead_service_is_neither_alive_nor_ready() -> None:
+    """Whoever supervises it reads one word; whoever looks why reads a sentence."""
+    health = Health()
+    health.set("bus", ok=True)
+    health.alive = False
+    address = await serve(health, "127.0.0.1", 0)
+    try:
+        for path in ("health", "ready"):
+            status, text = await answer(f"{address.url}/{path}")
+            assert status == 503
+            assert json.loads(text)["status"] == "not_ok"
+            assert json.loads(text)["reasons"], "it says why"
+        assert "ssmd_ready 0.0" in (await answer(f"{address.url}/metrics"))[1]
+    finally:
+        await address.close()
+
+
+@pytest.mark.parametrize("path", ["health", "ready", "metrics"])
+async def test_no_answer_is_older_than_its_question(path: str) -> None:
+    """A condition is looked at when somebody asks: a second after a loss nobody hears `ok`."""
+    health = Health()
+    health.set("bus", ok=True)
+    is_there = True
+    address = await serve(health, "127.0.0.1", 0)
+    try:
+        with health.looking(lambda: health.set("bus", ok=is_there, reason="gone")):
+            text = (await answer(f"{address.url}/{path}"))[1]
+            assert '"ok"' in text or "ssmd_ready 1.0" in text
+            is_there = False
+            text = (await answer(f"{address.url}/{path}"))[1]
+            assert '"degraded"' in text or "ssmd_ready 0.0" in text
+        is_there = True
+        assert "ssmd_ready 0.0" in (await answer(f"{address.url}/metrics"))[1], "nobody looks now"
+    finally:
+        await address.close()
 
 
 async def test_a_warning_is_shown_and_leaves_the_service_ready() -> None:

@@ -138,13 +138,20 @@ async def test_the_run_file_of_somebody_else_stays(tmp_path: Path) -> None:
 async def test_one_signal_within_this_process_asks_main_to_end() -> None:
     """The handlers are taken back afterwards: a Ctrl-C is the shell's again."""
     before = signal.getsignal(signal.SIGTERM)
+    health = Health()
 
     async def main(stop: Stop) -> None:
+        health.set("socket", ok=True)
+        health.look()
+        assert health.ready() == (True, [])
         os.kill(os.getpid(), signal.SIGTERM)
         await stop.wait()
         assert stop.reason == "SIGTERM"
+        health.look()
+        assert health.status == "degraded", "who drains is alive, and takes no more"
+        assert health.ready()[1] == ["service: it ends: SIGTERM"]
 
-    assert await run("x", main, health=Health()) == 0
+    assert await run("x", main, health=health) == 0
     assert signal.getsignal(signal.SIGTERM) == before
 
 

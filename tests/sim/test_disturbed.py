@@ -1,15 +1,17 @@
 """Every fault of the market's data and of its door is seen to happen, and stands in the books."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import structlog
 from picows import WSHandshakeError, WSTransport
 
+from ssmd.model.errors import ConfigError
 from ssmd.model.simulated import Emission
 from ssmd.sim import journal
 from tests.sim.client import Client, connected
-from tests.sim.market import TALK, Played, playing, tick
+from tests.sim.market import TALK, MadeUpMarket, Played, playing, tick
 
 
 async def heard(client: Client, played: Played) -> list[bytes]:
@@ -196,3 +198,52 @@ async def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
         last = (tmp_path / "socket-0.jsonl").read_bytes().splitlines()[-1]
         assert b"slow_client" in last
         client.transport.underlying_transport.resume_reading()
+
+
+async def test_an_instrument_is_given_another_state(tmp_path: Path) -> None:
+    """By a market that can do it, if it lists it; another cannot, and says so."""
+
+    class Moody(MadeUpMarket):
+        def __init__(self) -> None:
+            super().__init__()
+            self.states: list[tuple[str, str]] = []
+
+        def stand(self, symbol: str, status: str) -> None:
+            if symbol not in self.symbols:
+                message = f"{symbol!r} is not listed."
+                raise ConfigError(message, remedy="Name another.")
+            self.states.append((symbol, status))
+
+    market = Moody()
+    played = Played(market, tmp_path)
+    played.fault("status:symbol=A,to=post only")
+    with structlog.testing.capture_logs() as logs:
+        played.fault("status:symbol=C,to=open")
+        Played(MadeUpMarket(), tmp_path / "other").fault("status:symbol=A,to=open")
+    assert market.states == [("A", "post only")]
+    refused = [log["reason"] for log in logs if log["event"] == "sim.command_refused"]
+    assert [reason.partition(".")[0] for reason in refused] == [
+        "'C' is not listed",
+        "The states of this simulated venue's instruments are its own affair",
+    ]
+
+
+async def test_an_instrument_is_listed_that_opens_later(tmp_path: Path) -> None:
+    """By a market that can do it; another cannot, and says so."""
+
+    class Patient(MadeUpMarket):
+        def __init__(self) -> None:
+            super().__init__()
+            self.coming: list[tuple[str, float]] = []
+
+        def list_unopened(self, symbols: Sequence[str], opens_s: float) -> None:
+            self.coming += [(symbol, opens_s) for symbol in symbols]
+
+    market = Patient()
+    Played(market, tmp_path).fault("listing:symbol=C,opens=2.5")
+    assert (market.coming, market.symbols) == ([("C", 2.5)], ("A", "B"))
+    other = MadeUpMarket()
+    with structlog.testing.capture_logs() as logs:
+        Played(other, tmp_path / "other").fault("listing:symbol=C,opens=2.5")
+    assert other.symbols == ("A", "B")
+    assert "sim.command_refused" in {log["event"] for log in logs}

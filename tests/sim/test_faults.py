@@ -51,8 +51,10 @@ def test_a_wrong_spec_is_refused_and_the_remedy_names_the_right_word(spec: str, 
 def test_a_spec_reads_back_as_itself() -> None:
     """The log of faults can be played again."""
     for name in NAMES:
-        symbol = ",symbol=A/B" if name in {"refuse", "freeze", "listing", "delist"} else ""
-        spec = f"{name}:at=1,every=2,socket=3{symbol}"
+        named = name in {"refuse", "freeze", "listing", "delist", "status"}
+        symbol = ",symbol=A/B" if named else ""
+        to = ",to=post only" if name == "status" else ""
+        spec = f"{name}:at=1,every=2,socket=3{symbol}{to}"
         assert parse(text(parse(spec))) == parse(spec)
 
 

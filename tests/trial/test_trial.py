@@ -120,10 +120,11 @@ def test_the_command_line_knows_it(copy: Path) -> None:
     listed = json.loads(
         run(copy, "python", "-m", "ssmd", "feed", "list", "--json").splitlines()[-1]
     )
-    assert {"name": NAME, "venue": NAME, "status": "active"} in listed
+    (found,) = [each for each in listed if each["name"] == NAME]
+    assert (found["venue"], found["status"], found["source"]) == (NAME, "active", "shipped")
     file = Path("src/ssmd/venues") / NAME / "feed.yaml"
     told = json.loads(run(copy, "python", "-m", "ssmd", "feed", "validate", file, "--json"))
-    assert (told["ok"], told["feed"]) == (True, NAME)
+    assert (told["ok"], told["feeds"][0]["feed"]) == (True, NAME)
 
 
 def test_what_it_said_under_faults_is_archived(copy: Path) -> None:

@@ -1,11 +1,14 @@
 """What every venue owes over REST, seen against its own simulated side."""
 
+import itertools
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmd import venues
+from ssmd.connector.discovery import query
 from ssmd.feeds import registry
 from ssmd.model import filters
 from ssmd.model.frame import Now
@@ -13,6 +16,7 @@ from ssmd.model.instrument import Instrument
 from ssmd.model.rest import Catalog, CatalogQuery, Page, Request
 from ssmd.model.simulated import SimulatedMarket, SimulationOptions
 from ssmd.model.venue import Venue
+from tests.feeds.made import feed
 from tests.venues.conversation import START, Exchange, simulated
 
 every_venue = pytest.mark.parametrize("name", venues.names())
@@ -84,6 +88,37 @@ def test_what_is_listed_can_be_subscribed(name: str) -> None:
         assert each.id == f"{name}:{each.symbol}"
         assert each.title
         msgspec.json.decode(each.payload)
+
+
+@every_venue
+def test_a_category_is_stated_where_the_venue_says_so(name: str) -> None:
+    """A feed that is divided by what nobody states would record nothing."""
+    venue = venues.load(name)
+    found = listed(venue, simulated(venue), CatalogQuery())
+    assert any(each.category for each in found) == (venue.categories != "none")
+
+
+@every_venue
+def test_divisions_share_what_is_listed(name: str) -> None:
+    """Each instrument is in one of them: also where it is in several categories."""
+    venue = venues.load(name)
+    market = simulated(venue)
+    universe = {"source": "discovery", "channels": [min(venue.channels)], "discovery": {}}
+    stated = {each.category for each in listed(venue, market, CatalogQuery()) if each.category}
+    for pair in itertools.combinations(sorted(stated), 2):
+        categories = {f"d{number}": [word] for number, word in enumerate(pair)}
+        whole = feed(venue=name, categories=categories, universe=universe)
+        parts = []
+        for part in whole.divisions():
+            assert part.universe.discovery is not None
+            asked = query(venue, part.universe.discovery, START)
+            alone = part.universe.discovery.filters.categories
+            assert asked.categories == (pair if venue.categories == "several" else alone)
+            found = listed(venue, market, asked)
+            kept = filters.select(found, part.universe.discovery.filters, START).kept
+            parts.append({each.symbol for each in kept})
+        assert all(parts), pair
+        assert not parts[0] & parts[1], pair
 
 
 @every_venue

@@ -4,13 +4,14 @@ from collections.abc import AsyncGenerator, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Unpack, get_args
+from typing import Any, Final, Unpack
 
 import msgspec
 import polars as pl
 
 from ssmd.access import arrows, books, completeness, frames, scan, sql, tables
 from ssmd.access import bars as barring
+from ssmd.access import instruments as listings
 from ssmd.access import stream as streaming
 from ssmd.access.ask import Ask
 from ssmd.access.bars import By
@@ -19,7 +20,7 @@ from ssmd.access.completeness import Symbols
 from ssmd.access.later import later, whole
 from ssmd.access.names import Names, Register
 from ssmd.access.times import Moment, Range, instant, span, width_ns
-from ssmd.access.where import When, Where
+from ssmd.access.where import When, Where, Which, clock, of_book
 from ssmd.archive.store.port import Store
 from ssmd.bus.settings import from_env
 from ssmd.model.envelope import Envelope
@@ -133,12 +134,7 @@ class Archive:
         """
         if at is None and depth is None:
             return self.shared(_BOOK, **where)
-        if at is None or where.keys() - {"feed", "instrument"} or (depth or 1) < 1:
-            message = "A book is at a time: `at`, `instrument` and perhaps a `depth` of 1 or more."
-            raise ConfigError(message, remedy="Leave `at` and `depth` out for changes of a range.")
-        if where.get("instrument") is None:
-            raise ConfigError("Whose book?", remedy="Give `instrument` with `at`.")
-        ts = instant(at, self._clock.wall())
+        ts = instant(of_book(at, depth, where), self._clock.wall())
         asked = Range(None, ts + 1)
         ask = Ask(
             table=_BOOK,
@@ -312,9 +308,14 @@ class Archive:
         make = partial(completeness.stretches, self._ledger, *self._about(when), channels=channels)
         return whole("ssmd conditions", completeness.CONDITION, make)
 
-    def instruments(self, **when: Unpack[When]) -> pl.LazyFrame:
-        """Every instrument that was wanted or heard of, and how much was heard."""
-        make = partial(completeness.instruments, self._ledger, *self._about(when))
+    def instruments(self, **which: Unpack[Which]) -> pl.LazyFrame:
+        """What was listed, as the security master told: with `as_of`, `known_at` or `venue`.
+
+        Without them: every instrument that was wanted or heard of, and how much was heard.
+        """
+        if listings.asks(which):
+            return listings.listed(self._store, self._register, self._clock.wall(), which)
+        make = partial(completeness.instruments, self._ledger, *self._about(which))
         return whole("ssmd instruments", completeness.INSTRUMENTS, make)
 
     def schema(self, *, feed: str | None = None) -> dict[str, pl.Schema]:
@@ -376,21 +377,18 @@ class Archive:
 
     def _rows(self, table: str, schema: pl.Schema, where: Where) -> pl.LazyFrame:
         symbols, asked = self._about(where)
-        by = where.get("by", "ts_recv")
-        if by not in get_args(By):
-            raise ConfigError(f"`by` is {by!r}.", remedy=f"Use {' or '.join(get_args(By))}.")
         ask = Ask(
             table=table,
             schema=schema,
             symbols=symbols,
             venues=self._venues(),
             asked=asked,
-            by=by,
+            by=clock(where),
             repeats=where.get("repeats", False),
         )
         return scan.rows(self._store, ask, losses=self._losses)
 
-    def _about(self, when: When | Where) -> tuple[Symbols, Range]:
+    def _about(self, when: When | Where | Which) -> tuple[Symbols, Range]:
         """Which instruments are meant, and which time."""
         asked = span(when.get("start"), when.get("end"), self._clock.wall())
         return self._register.resolve(when.get("feed"), when.get("instrument"), asked), asked

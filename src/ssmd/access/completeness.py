@@ -81,11 +81,16 @@ _NAMED: Final = 3
 
 
 class Told:
-    """A feed's ledger of a time."""
+    """A feed's ledger of a time.
+
+    Attributes:
+        ledger: Of that time.
+        wider: Of all the time that what is missing then takes.
+    """
 
     def __init__(self, root: Path | Store, feed: str, asked: Range) -> None:
         self.ledger: Ledger = store.load(root, feed, asked.since, asked.until)
-        self._wider = _wider(root, self.ledger, asked)
+        self.wider = _wider(root, self.ledger, asked)
 
     @property
     def known(self) -> set[str]:
@@ -97,21 +102,21 @@ class Told:
     def absences(self, symbols: Sequence[str] | None) -> list[Absence]:
         """What is missing; of some instruments, or of all."""
         if symbols is None:
-            return absences(self.ledger, None, self._wider)
+            return absences(self.ledger, None, self.wider)
         found = {
             id(each): each
             for symbol in symbols
-            for each in absences(self.ledger, symbol, self._wider)
+            for each in absences(self.ledger, symbol, self.wider)
         }
         return sorted(found.values(), key=lambda each: each.since)
 
     def minutes(self, symbols: Sequence[str] | None) -> Iterator[Minutes]:
         """The minutes of instruments."""
         ledger = self.ledger
-        if not ledger.venue or ledger.until <= ledger.since:
+        if ledger.venue not in venues.names() or ledger.until <= ledger.since:
             return
         pause = venues.load(ledger.venue).pause
-        yield from conditions(self._wider, ledger.since, ledger.until, pause, symbols)
+        yield from conditions(self.wider, ledger.since, ledger.until, pause, symbols)
 
     def name(self, symbol: str | None) -> str | None:
         """`venue:symbol`."""

@@ -109,6 +109,24 @@ def positions(root: Path, feed: str) -> dict[str, Position]:
     return found
 
 
+def newest(root: Path, feed: str) -> dict[str, Position]:
+    """Per bus stream that is archived as this feed, up to where the files hold all at this moment.
+
+    Segments that are still open are read for it.
+
+    Raises:
+        Damaged: A file of the archive is not what was written.
+    """
+    found = positions(root, feed)
+    for place, kind in reader.segments(root, feed):
+        position = _open(root, [place]) if kind == "open" else None
+        if position is not None:
+            known = found.get(position.stream)
+            if known is None or known.commit < position.commit:
+                found[position.stream] = position
+    return found
+
+
 async def stream(
     root: Path,
     feed: str,

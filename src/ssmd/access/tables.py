@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from ssmd import venues
 from ssmd.access.names import Register
 from ssmd.archive import layout
 from ssmd.archive.tables import reading
@@ -22,8 +23,8 @@ def shared() -> dict[str, pl.Schema]:
 
 @cache
 def own(venue: str) -> dict[str, pl.Schema]:
-    """The tables in a venue's own words, by type, and their columns."""
-    found = _polars(reading.schemas(venue) if venue else {})
+    """The tables in a venue's own words, by type, and their columns; none of no venue."""
+    found = _polars(reading.schemas(venue) if venue in venues.names() else {})
     return {name.removeprefix(layout.NATIVE): schema for name, schema in found.items()}
 
 

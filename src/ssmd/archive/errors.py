@@ -4,7 +4,8 @@ SsmdError
 ├── Unavailable
 │   └── DiskRefused      the disk is full or failing; nothing uncommitted was acknowledged
 ├── Busy
-│   └── WriterBusy       another process writes here as the same writer
+│   ├── WriterBusy       another process writes here as the same writer
+│   └── StillAtWork      what needs the archive to itself met somebody (exit code 1)
 └── Damaged              a line, manifest or head file is not what was written
     └── TooNew           a newer program wrote it
 """
@@ -36,6 +37,19 @@ class WriterBusy(Busy):
             remedy="Stop it, or choose another directory.",
         )
         self.owner = owner
+
+
+class StillAtWork(Busy):
+    """What needs the archive to itself met somebody at work there."""
+
+    retryable = True
+    exit_code = 1
+
+    def __init__(self, root: Path, who: str) -> None:
+        super().__init__(
+            f"{who} still works in {root}.",
+            remedy="Stop it, wait until it has ended, and try again.",
+        )
 
 
 class TooNew(Damaged):

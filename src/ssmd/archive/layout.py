@@ -18,6 +18,7 @@ D/tables/books/feed=F/date=YYYY-MM-DD/HHMM.parquet                every book at 
 D/tables/built/feed=F/date=YYYY-MM-DD/HHMM.json                   what a slot's tables were made from
 D/tables/merged/feed=F/date=YYYY-MM-DD/HHMM-<seconds>.json        slots whose files became larger ones
 D/tables/.../HHMM.merged-<key>.parquet                            the rows of several slots
+D/drift/feed=F/date=YYYY-MM-DD.json                               how the messages of a day are made
 D/.run/archive-<writer>.lock                                      who writes as this writer now
 D/.run/ledger-<feed>.lock                                         who writes this feed's ledger now
 D/uploaded/<store>/store.json                                     which store files are uploaded to
@@ -25,6 +26,7 @@ D/uploaded/<store>/feed=F/date=YYYY-MM-DD.jsonl                   what of a day 
 D/.run/tables-<feed>.lock                                         who makes this feed's tables now
 D/.run/tables-<feed>/                                             what they are made in meanwhile
 D/.run/upload-<store>.lock                                        who uploads to that store now
+D/.run/prometheus/targets.json                                    where this machine's services can be scraped
 ```
 A table is named as people ask for it: `trades` (all venues' words), `native/ticker` (the venue's).
 Slot and date are those of `ts_recv`, UTC, clock-aligned from midnight. Names are relative to the
@@ -187,11 +189,7 @@ def feed_of(folder: str) -> str | None:
 
 
 def day_start(date: str) -> int:
-    """When a day begins, ns.
-
-    Args:
-        date: `YYYY-MM-DD`, UTC.
-    """
+    """When a day, `YYYY-MM-DD` in UTC, begins, ns."""
     return start(Place("", date, "0000", "", 0))
 
 
@@ -227,12 +225,7 @@ def slot_of(place: Place) -> Slot:
 
 
 def rows(place: Place, name: str) -> str:
-    """The file of a segment's rows in a table, relative to the root.
-
-    Args:
-        place: Which segment.
-        name: Which table: `trades`, `native/ticker`.
-    """
+    """The file of a segment's rows in a table (`trades`, `native/ticker`), relative to the root."""
     feed = _quoted(place.feed)
     if name.startswith(NATIVE):
         folder = f"{TABLES}/feed={feed}/type={_quoted(name.removeprefix(NATIVE))}"
@@ -268,12 +261,7 @@ def merged_folder(feed: str) -> str:
 
 
 def merged(slot: Slot, seconds: int) -> str:
-    """The file that says which slots became one, relative to the root.
-
-    Args:
-        slot: The first of them.
-        seconds: How long they are together.
-    """
+    """The file that says which slots, so many seconds from the first on, became one."""
     return f"{merged_folder(slot.feed)}/date={slot.date}/{slot.time}-{seconds}.json"
 
 
@@ -297,6 +285,16 @@ def merged_rows(slot: Slot, name: str, key: str) -> str:
 def is_merged_rows(name: str) -> bool:
     """Whether a file holds the rows of several slots."""
     return _MERGED_ROWS in name.rpartition("/")[2] and name.startswith(f"{TABLES}/")
+
+
+def drift(feed: str, date: str) -> str:
+    """The file that says how the messages of a day are made, relative to the root."""
+    return f"drift/feed={_quoted(feed)}/date={date}.json"
+
+
+def drift_lock(root: Path, feed: str) -> Path:
+    """The file that says who writes of this feed's messages how they are made."""
+    return run_folder(root) / f"drift-{_quoted(feed)}.lock"
 
 
 def tables_lock(root: Path, feed: str) -> Path:
@@ -374,13 +372,7 @@ def uploaded_store(store: str) -> str:
 
 
 def uploaded_day(store: str, feed: str, date: str) -> str:
-    """The file of what is proved to be in a store, relative to the root.
-
-    Args:
-        store: The store's short id.
-        feed: The feed's name; empty for what belongs to no feed.
-        date: `YYYY-MM-DD`, UTC; empty for what belongs to no day.
-    """
+    """The file of what of a feed's day is proved to be in a store; both empty: of what has none."""
     folder = uploaded_folder(store)
     return f"{uploaded_feed(folder, feed)}/date={date}.jsonl" if feed else f"{folder}/root.jsonl"
 
@@ -388,6 +380,11 @@ def uploaded_day(store: str, feed: str, date: str) -> str:
 def upload_lock(root: Path, store: str) -> Path:
     """The file that says who uploads to a store now."""
     return run_folder(root) / f"upload-{store}.lock"
+
+
+def prometheus_targets(root: Path) -> Path:
+    """The file that says where the services of this machine can be scraped now."""
+    return run_folder(root) / "prometheus" / "targets.json"
 
 
 def run_folder(root: Path) -> Path:

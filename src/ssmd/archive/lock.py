@@ -5,19 +5,30 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from ssmd.archive import layout
 from ssmd.archive.errors import WriterBusy
 
+COMPACTOR: Final = "compactor"
+"""As whom compactors are at work: several share it. No stream's writer has a name without an id."""
+
 
 @contextmanager
-def alone(path: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Be the only one that holds a file's lock; False when somebody else does, unless we wait."""
+def alone(path: Path, *, wait: bool = False, shared: bool = False) -> Iterator[bool]:
+    """Be the only one that holds a file's lock; False when somebody else does, unless we wait.
+
+    Args:
+        path: The file.
+        wait: Whether we wait for it.
+        shared: Whether others may hold it too that share it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(handle, how | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
         else:

@@ -190,6 +190,15 @@ class Presence:
         )
 
     @property
+    def difference(self) -> int:
+        """Frames received less archived less declared lost and not archived; 0 while it is open."""
+        if self.closed is None:
+            return 0
+        known = self.frames.copy()
+        known.update(self.lost)
+        return self.closed.last_ordinal + 1 - known.count
+
+    @property
     def last_ordinal(self) -> int:
         """The greatest ordinal known of, declared lost ones included; -1 when there is none."""
         return max(self.frames.last, self.lost.last, *self.parts, -1)

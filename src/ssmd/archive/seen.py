@@ -1,11 +1,12 @@
 """What is archived already: the memory that makes every envelope rest once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from ssmd.archive.contents import Contents
 from ssmd.archive.overlap import Overlap
 from ssmd.archive.presence import Presence, Range
 from ssmd.model.envelope import Envelope
+from ssmd.model.timestamp import shard_of
 
 
 class Seen:
@@ -21,6 +22,8 @@ class Seen:
         self._pending: dict[str, Presence] = {}
         self._overlap = Overlap(self._is_closed)
         self._judged: set[str] = set()
+        self._different: set[str] = set()
+        self._differences: dict[str, int] = {}
         self.duplicates = 0
         self.overlaps = 0
 
@@ -68,6 +71,7 @@ class Seen:
         for connection in done:
             del self._committed[connection]
             self._judged.discard(connection)
+            self._different.discard(connection)
 
     def holes(self, before: int) -> Iterator[tuple[str, list[Range]]]:
         """Connections closed, silent since `before`, ns, and not complete; each is told once."""
@@ -76,8 +80,25 @@ class Seen:
             if connection in self._judged or closed is None or last is None or last >= before:
                 continue
             self._judged.add(connection)
+            if presence.difference:
+                self._different.add(connection)
             if not presence.is_complete:
                 yield connection, presence.holes(closed.last_ordinal)
+
+    def differences(self) -> Mapping[str, int]:
+        """By feed: frames received less archived less declared lost, of connections told by `holes`.
+
+        What comes, or is declared, after all is taken into account; a feed once named stays named.
+        """
+        found = dict.fromkeys(self._differences, 0)
+        for connection in list(self._different):
+            difference = self._committed[connection].difference
+            if not difference:
+                self._different.discard(connection)
+            feed = shard_of(connection).rpartition("-")[0]
+            found[feed] = found.get(feed, 0) + difference
+        self._differences = found
+        return found
 
     def is_complete(self, connection: str) -> bool:
         """Whether a connection is closed and all of it is on disk or declared lost."""

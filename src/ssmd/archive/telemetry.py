@@ -6,7 +6,7 @@ import structlog
 
 from ssmd.archive.manifest import BusLoss, Manifest
 from ssmd.model.timestamp import SECOND_NS, shard_of
-from ssmd.runtime import metrics
+from ssmd.runtime import metrics, passage_metrics
 from ssmd.runtime.logging import incident
 
 log = structlog.get_logger("ssmd.archive")
@@ -68,6 +68,25 @@ def committed(
     metrics.COMMIT_SECONDS.labels(feed, stream).observe(seconds)
     metrics.OPEN_SEGMENTS.labels(feed, stream).set(segments)
     metrics.LAST_COMMIT.labels(feed, stream).set(now / SECOND_NS)
+
+
+def archived(feed: str, stream: str, waits: Sequence[int]) -> None:
+    """So long ago the envelopes of a commit had been received, ns."""
+    histogram = passage_metrics.ARCHIVED_SECONDS.labels(feed, stream)
+    metrics.observe_all(histogram, (ns / SECOND_NS for ns in waits))
+
+
+def invalid(feed: str, stream: str, flaws: Sequence[tuple[str, str]]) -> None:
+    """Envelopes were archived that cannot be what they say: their identities, and why."""
+    if flaws:
+        passage_metrics.INVALID.labels(feed, stream).inc(len(flaws))
+        log.error("archive.invalid", feed=feed, stream=stream, number=len(flaws), first=flaws[0])
+
+
+def conservation(stream: str, differences: Mapping[str, int]) -> None:
+    """By feed: frames of connections that are over, received and neither archived nor declared."""
+    for feed, difference in differences.items():
+        passage_metrics.DIFFERENCE.labels(feed, stream).set(difference)
 
 
 def duplicates_dropped(feed: str, stream: str, count: int) -> None:

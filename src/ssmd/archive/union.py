@@ -5,9 +5,10 @@ from typing import Final
 from ssmd.archive.conservation import Connection, Problem, judge
 from ssmd.archive.contents import Contents
 from ssmd.archive.layout import Place
-from ssmd.archive.overlap import Overlap
+from ssmd.archive.overlap import SILENT_NS, Overlap
 from ssmd.archive.presence import Presence
 from ssmd.model.envelope import CONNECTION, Envelope
+from ssmd.model.records import HANDOVER
 from ssmd.model.timestamp import SECOND_NS
 
 _UUID_LENGTH: Final = 36
@@ -68,14 +69,16 @@ class Union:
             for connection, presence in sorted(self._presences.items())
             if presence.opened is not None and presence.opened.previous is not None
         }
-        latest = self._latest()
+        latest, handed = self._latest(), self._handed()
         connections, problems = [], []
         for connection, presence in sorted(self._presences.items()):
             feed = self._feeds[connection]
             successor = successors.get(connection)
+            lives_on = connection in handed and presence.closed is None
+            patience_ns = SILENT_NS if lives_on else int(grace_s * SECOND_NS)
             old = (
                 presence.last_ts is not None
-                and presence.last_ts + int(grace_s * SECOND_NS) < latest.get(feed, 0)
+                and presence.last_ts + patience_ns < latest.get(feed, 0)
                 and (presence.closed is not None or successor is not None)
             )
             report, found = judge(
@@ -84,11 +87,19 @@ class Union:
                 feed=feed,
                 successor=successor,
                 overlap=self._overlaps.get(connection, 0),
-                settled=feed not in self._growing or old,
+                settled=old or (feed not in self._growing and not lives_on),
             )
             connections.append(report)
             problems += found + self._orphaned(connection, presence, began)
         return connections, problems
+
+    def _handed(self) -> set[str]:
+        """Connections that lived in another process when their only successors were made."""
+        reasons: dict[str, set[str]] = {}
+        for presence in self._presences.values():
+            if presence.opened is not None and presence.opened.previous is not None:
+                reasons.setdefault(presence.opened.previous, set()).add(presence.opened.reason)
+        return {connection for connection, found in reasons.items() if found == {HANDOVER}}
 
     def _latest(self) -> dict[str, int]:
         """The greatest `ts_recv` of each feed."""

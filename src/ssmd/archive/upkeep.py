@@ -96,6 +96,7 @@ class Upkeep:
         position = archive.position
         if position is None or position.created != state.created or floor < state.first:
             return 0
-        gone = await streams.purge_below(stream, floor + 1)
+        # The last message stays: it tells the next writer of a chained stream where to go on.
+        gone = await streams.purge_below(stream, min(floor + 1, max(1, state.last)))
         telemetry.purged(stream, floor, gone)
         return gone

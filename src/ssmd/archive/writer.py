@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from ssmd.archive import identity, layout, telemetry
+from ssmd.archive import committed, identity, layout, telemetry
 from ssmd.archive.chain import Chain
 from ssmd.archive.contents import Position
 from ssmd.archive.errors import DiskRefused
@@ -227,7 +227,6 @@ class Archive:
             DiskRefused: The disk is full or failing; nothing was committed. Close the archive.
         """
         begun = self._clock.mono()
-        counts = self._counts()
         try:
             self._check()
             carrier = self._write()
@@ -237,17 +236,15 @@ class Archive:
             raise DiskRefused(self._root, error) from error
         self._seen.commit()
         self._durable, self._durable_stored = self._floor.value, self._stored
-        self._pending.clear()
+        written, self._pending = self._pending, {}
         self.pending_bytes = 0
-        for feed, types in counts.items():
-            telemetry.committed(
-                feed,
-                self._stream,
-                types,
-                seconds=self._clock.mono() - begun,
-                segments=len(self._segments),
-                now=self._clock.wall(),
-            )
+        committed.tell(
+            self._stream,
+            written,
+            seconds=self._clock.mono() - begun,
+            segments=len(self._segments),
+            now=self._clock.wall(),
+        )
         return Watermark(self._stream, self._created, self._durable, self._durable_stored)
 
     def tick(self, now: int) -> list[Manifest]:
@@ -265,6 +262,7 @@ class Archive:
             now - int(self._settings.hole_grace_s * SECOND_NS)
         ):
             telemetry.holes_found(self._stream, connection, holes)
+        telemetry.conservation(self._stream, self._seen.differences())
         grace = int(self._settings.grace_s * SECOND_NS)
         over = [
             key
@@ -388,12 +386,3 @@ class Archive:
     def _forget(self) -> None:
         if self._settings.horizon_s is not None:
             self._seen.forget(self._clock.wall() - int(self._settings.horizon_s * SECOND_NS))
-
-    def _counts(self) -> dict[str, dict[str, int]]:
-        """What is pending, by feed and type."""
-        counts: dict[str, dict[str, int]] = {}
-        for (feed, _), envelopes in self._pending.items():
-            types = counts.setdefault(feed, {})
-            for envelope in envelopes:
-                types[envelope.type] = types.get(envelope.type, 0) + 1
-        return counts

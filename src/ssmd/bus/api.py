@@ -20,6 +20,7 @@ NO_CLUSTER: Final = 10074
 STREAM_EXISTS: Final = 10058
 STREAM_CREATE_FAILED: Final = 10049
 """Deleting the last file stream and making one at once can fail so; it passes [ran]."""
+SUBJECTS_OVERLAP: Final = 10065
 STREAM_SEALED: Final = 10109
 
 _SERVER_SIDE: Final = 500
@@ -82,6 +83,7 @@ class RawState(msgspec.Struct, frozen=True):
     bytes: int = 0
     first_seq: int = 0
     last_seq: int = 0
+    last_ts: str = ""
 
 
 class Replica(msgspec.Struct, frozen=True):
@@ -152,6 +154,7 @@ class StreamState(msgspec.Struct, frozen=True):
         last: Sequence of the last message it ever held; 0 when there was none.
         messages: How many it holds.
         bytes: Their size on disk.
+        last_ts: When the last one came, ns; None when the server knows of none.
     """
 
     created: int
@@ -159,6 +162,7 @@ class StreamState(msgspec.Struct, frozen=True):
     last: int
     messages: int
     bytes: int
+    last_ts: int | None = None
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -189,8 +193,10 @@ class ConsumerConfig(msgspec.Struct, frozen=True, omit_defaults=True):
     durable_name: str = ""
     name: str = ""
     opt_start_seq: int = 0
+    opt_start_time: str = ""
     ack_wait: int = 0
     filter_subject: str = ""
+    filter_subjects: tuple[str, ...] = ()
     max_ack_pending: int = 0
     headers_only: bool = False
     inactive_threshold: int = 0
@@ -285,4 +291,12 @@ def state(answer: StreamAnswer) -> StreamState:
         last=answer.state.last_seq,
         messages=answer.state.messages,
         bytes=answer.state.bytes,
+        last_ts=_last_ts(answer.state),
     )
+
+
+def _last_ts(found: RawState) -> int | None:
+    """A server writes the year 1 where there was no message."""
+    if not found.last_ts or found.last_ts.startswith("0001-"):
+        return None
+    return parse_rfc3339(found.last_ts)

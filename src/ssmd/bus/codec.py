@@ -61,12 +61,13 @@ def _subject(prefix: str, kind: str, symbols: tuple[str, ...], route: str | None
     return f"{prefix}.json.{kind}.{subjects.label(symbols, route)}".encode("ascii")
 
 
-def encode(prefix: str, envelope: Envelope) -> Message:
+def encode(prefix: str, envelope: Envelope, subject: bytes | None = None) -> Message:
     """The message that carries an envelope.
 
     Args:
         prefix: First tokens of the subject, `{env}.{feed}` or `{env}.{feed}.{category}`.
         envelope: What is to travel.
+        subject: The whole subject, for a stream that is not divided by type and symbol.
 
     Raises:
         ValueError: A field holds what no header or subject can (a lone surrogate, a line break
@@ -94,7 +95,7 @@ def encode(prefix: str, envelope: Envelope) -> Message:
         )
     )
     return Message(
-        _subject(prefix, envelope.type, envelope.symbols, envelope.route),
+        subject or _subject(prefix, envelope.type, envelope.symbols, envelope.route),
         b"NATS/1.0\r\nNats-Msg-Id: %b\r\nSsmd: %b\r\n\r\n" % (identity, provenance),
         envelope.payload,
         identity,

@@ -4,6 +4,7 @@ SsmdError
 ├── Unavailable
 │   ├── BusAway          no server answers, or none lets us in
 │   ├── ApiRefused       JetStream answered a request with an error that may pass
+│   ├── Displaced        something stands in a chained stream where our message should
 │   └── Rebuilt          the consumer must be opened again; discard what is not committed
 │       └── PinLost      because another archiver holds it now
 ├── ConfigError
@@ -37,6 +38,17 @@ class ApiRefused(Unavailable):
         )
         self.code = code
         self.err_code = err_code
+
+
+class Displaced(Unavailable):
+    """Something stands in a chained stream where a message of ours should; begin at its end."""
+
+    def __init__(self, stream: str, reason: str) -> None:
+        super().__init__(
+            f"The chain on the stream {stream} is broken: {reason}.",
+            remedy="Begin again at the stream's end; see who else writes to it.",
+        )
+        self.reason = reason
 
 
 class Rebuilt(Unavailable):

@@ -1,7 +1,7 @@
 """Reading a stream from a place on, for ever, without leaving anything out or hiding that it did."""
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final, Self
 
 from ssmd.bus import api, chunks, codec, telemetry, wire
@@ -34,12 +34,26 @@ class Follower:
         clock: What time it is.
         stream: Name of the stream.
         timeout_s: Longest wait for the bus to answer at first, in seconds.
+        filters: Subjects that are wanted; none for all. What lies between them is not seen, so that
+            only its own end tells whether something was purged.
+
+    Attributes:
+        stream: Name of the stream.
+        position: From which sequence on somebody goes on who has all that was given so far.
     """
 
     def __init__(
-        self, settings: BusSettings, clock: Clock, stream: str, *, timeout_s: float = 10.0
+        self,
+        settings: BusSettings,
+        clock: Clock,
+        stream: str,
+        *,
+        timeout_s: float = 10.0,
+        filters: Sequence[str] = (),
     ) -> None:
         self.stream = stream
+        self.position = 0
+        self._filters = tuple(filters)
         self._clock = clock
         self._timeout_s = timeout_s
         self._link = Link(settings, clock, name=f"follow-{stream}")
@@ -50,6 +64,11 @@ class Follower:
 
     async def __aexit__(self, *_: object) -> None:
         await self._link.close()
+
+    @property
+    def problem(self) -> str:
+        """Why nothing comes at this moment, for people; empty while the bus is there."""
+        return "" if self._link.connected else self._link.problem
 
     async def look(self) -> StreamState:
         """The stream as it is now.
@@ -88,7 +107,7 @@ class Follower:
             Behind: What stands at the next sequence is not, or no longer, what should be there.
         """
         self._seen = Place()
-        at = begin
+        at = self.position = begin
         while True:
             joiner = chunks.Joiner(float("inf"), _PIECES)
             try:
@@ -97,13 +116,14 @@ class Follower:
                 async with contextlib.aclosing(found):
                     following = at
                     async for place, message in found:
-                        if place.sequence != following:
+                        if place.sequence != following and not self._filters:
                             raise Behind  # purged, after the consumer was made
-                        following += 1
+                        following = place.sequence + 1
                         envelope = self._read(message, place.sequence, joiner)
                         self._seen = place
                         low = joiner.low
                         at = place.sequence + 1 if low is None else low
+                        self.position = at
                         if envelope is not None:
                             yield envelope
             except (Rebuilt, BusAway, ApiRefused):
@@ -140,6 +160,7 @@ class Follower:
         config = api.ConsumerConfig(
             deliver_policy="by_start_sequence",
             opt_start_seq=begin,
+            filter_subjects=self._filters,
             ack_policy="none",
             inactive_threshold=_IDLE_NS,
             mem_storage=True,

@@ -1,6 +1,7 @@
 """One data connection to the bus: kept up, and given back after every loss."""
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -56,7 +57,7 @@ class Link:
         self._clock = clock
         self._subjects: dict[int, bytes] = {}
         self._takers: dict[int, Callable[[wire.Msg], None]] = {}
-        self._sids = 0
+        self._sids = self._failures = 0
         self._closing = False
         self._wire: _Wire | None = None
         self._task: asyncio.Task[None] | None = None
@@ -70,20 +71,22 @@ class Link:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name=f"bus-link-{self.name}")
 
-    async def open(self, timeout_s: float) -> None:
+    async def open(self, timeout_s: float, *, patient: bool = True) -> None:
         """Connect for the first time.
 
         Raises:
-            BusAway: There is no usable connection after `timeout_s` seconds; the attempts go on.
+            BusAway: There is none after `timeout_s` seconds, or, for who is not `patient`, after
+                each address was tried in vain; the attempts go on.
         """
         self.start()
-        try:
+        tries = None if patient else len(self.settings.servers)
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while not self.connected:
+                while not self.connected and (tries is None or self._failures < tries):
                     self._changed.clear()
                     await self._changed.wait()
-        except TimeoutError:
-            raise BusAway(self.settings.address, self.problem) from None
+        if not self.connected:
+            raise BusAway(self.settings.address, self.problem)
 
     async def close(self) -> None:
         """Send what is written, then end the connection for good."""
@@ -181,8 +184,6 @@ class Link:
                     call(operation.reason)
             case wire.Info():
                 self.info = operation
-            case wire.Pong():
-                pass
 
     def _answered(self, message: wire.Msg) -> None:
         waiting = self._asked.get(message.subject)
@@ -316,6 +317,8 @@ class Link:
 
     def _failed(self, server: Server, reason: str) -> None:
         self.problem = reason
+        self._failures += 1
+        self._changed.set()
         telemetry.connect_failed(self.name, server.address, reason)
 
     async def _keep_alive(self, connection: "_Wire") -> None:
@@ -376,17 +379,14 @@ class _Wire(asyncio.Protocol):
     def _introduced(self, operation: wire.Operation) -> None:
         """Before we are let in: INFO, then PONG or a refusal."""
         match operation:
-            case wire.Info():
-                if not self.info.done():
-                    self.info.set_result(operation)
-            case wire.Pong():
-                if not self.let_in.done():
-                    self.let_in.set_result(None)
+            case wire.Info() if not self.info.done():
+                self.info.set_result(operation)
+            case wire.Pong() if not self.let_in.done():
+                self.let_in.set_result(None)
             case wire.Failure():
                 self._end(BusAway(self._link.settings.address, operation.reason))
-            case wire.Ping():
-                if self.transport is not None:
-                    self.transport.write(wire.PONG)
+            case wire.Ping() if self.transport is not None:
+                self.transport.write(wire.PONG)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(exc or ConnectionResetError("the server closed the connection"))

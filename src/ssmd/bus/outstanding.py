@@ -11,17 +11,19 @@ class Whole:
     Attributes:
         key: The caller's own.
         message: As encoded, before any cut.
+        ts_recv: When it was received, ns; None when nobody knows.
         numbers: Of its items.
         left: How many items are not stored yet.
         sequence: The highest stream sequence of those that are.
         duplicate: Whether the stream had all of those already.
     """
 
-    __slots__ = ("duplicate", "key", "left", "message", "numbers", "sequence")
+    __slots__ = ("duplicate", "key", "left", "message", "numbers", "sequence", "ts_recv")
 
-    def __init__(self, key: int, message: codec.Message) -> None:
+    def __init__(self, key: int, message: codec.Message, ts_recv: int | None = None) -> None:
         self.key = key
         self.message = message
+        self.ts_recv = ts_recv
         self.numbers: list[int] = []
         self.left = 1
         self.sequence = 0

@@ -33,6 +33,17 @@ class Stored(msgspec.Struct, frozen=True):
     id: bytes
 
 
+async def message(link: Link, stream: str, sequence: int) -> bytes | None:
+    """The headers of what stands at a sequence of a stream; None when nothing does.
+
+    Raises:
+        BusAway: The bus does not answer.
+        ApiRefused: It refuses to say.
+    """
+    found = await _raw(link, stream, sequence)
+    return None if found is None else found[0]
+
+
 async def stored(link: Link, stream: str, sequence: int) -> Stored | None:
     """What stands at a sequence of a stream; None when nothing does.
 
@@ -40,6 +51,12 @@ async def stored(link: Link, stream: str, sequence: int) -> Stored | None:
         BusAway: The bus does not answer.
         ApiRefused: It refuses to say.
     """
+    found = await _raw(link, stream, sequence)
+    return None if found is None else Stored(found[1], codec.header(found[0], codec.ID) or b"")
+
+
+async def _raw(link: Link, stream: str, sequence: int) -> tuple[bytes, int] | None:
+    """Headers of a message, and when it was stored."""
     subject = f"STREAM.MSG.GET.{stream}"
     answer = await link.ask(api.MessageAnswer, subject, {"seq": sequence}, _TIMEOUT_S)
     if answer.error is not None and answer.error.err_code == api.NO_MESSAGE:
@@ -47,7 +64,7 @@ async def stored(link: Link, stream: str, sequence: int) -> Stored | None:
     api.check(subject, answer.error)
     try:
         headers = base64.b64decode(answer.message.hdrs)
-        return Stored(parse_rfc3339(answer.message.time), codec.header(headers, codec.ID) or b"")
+        return headers, parse_rfc3339(answer.message.time)
     except (ValueError, binascii.Error) as error:
         raise ApiRefused(subject, 0, 0, f"an answer that is no message: {error}") from error
 

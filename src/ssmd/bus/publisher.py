@@ -170,7 +170,7 @@ class Publisher:
         except ValueError as error:
             asyncio.get_running_loop().call_soon(self._refuse_key, key, f"unencodable: {error}")
             return
-        whole = Whole(key, message)
+        whole = Whole(key, message, envelope.ts_recv)
         if len(message.headers) + len(message.payload) <= self._link.info.max_payload:
             self._outstanding.admit(Item(message, whole))
         else:
@@ -229,7 +229,7 @@ class Publisher:
         if item is None:
             return  # a second receipt, of a retry
         self._receipts += 1
-        self._watch.stored(receipt.duplicate, item.sent_at, self._clock)
+        self._watch.stored(receipt.duplicate, item, self._clock)
         if not self.memory.acknowledged(receipt, item.message.id):
             self._suspect()
         whole = item.whole

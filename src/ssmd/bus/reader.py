@@ -10,6 +10,7 @@ from ssmd.bus.link import Link
 from ssmd.bus.pull import Puller, PullSettings
 from ssmd.bus.settings import BusSettings
 from ssmd.model.envelope import Envelope
+from ssmd.model.timestamp import format_rfc3339
 from ssmd.runtime.clock import Clock
 
 _IDLE_NS: Final = 60 * api.NS
@@ -19,9 +20,18 @@ _PIECES: Final = 64 << 20
 
 
 async def scan(
-    settings: BusSettings, clock: Clock, stream: str, from_sequence: int, *, timeout_s: float = 10.0
+    settings: BusSettings,
+    clock: Clock,
+    stream: str,
+    from_sequence: int,
+    *,
+    timeout_s: float = 10.0,
+    patient: bool = True,
+    subjects: tuple[str, ...] = (),
+    since: int | None = None,
+    payloads: bool = False,
 ) -> AsyncIterator[tuple[int, Envelope]]:
-    """Every envelope from a sequence to the stream's end as of now, without payloads.
+    """Every envelope from a sequence to the stream's end as of now.
 
     A message in pieces is given once, with its last piece, when all of them are there.
 
@@ -31,6 +41,11 @@ async def scan(
         stream: Name of the stream.
         from_sequence: First stream sequence to read.
         timeout_s: Longest wait for the bus to answer at first, in seconds.
+        patient: Whether to wait so long for a bus of which every address was tried in vain.
+        subjects: Only messages on these; empty for all.
+        since: Only messages that the bus stored from this time of the server's on, ns.
+        payloads: Whether payloads are wanted, of messages in one piece; without, they are empty,
+            and the bus sends a fraction of the bytes.
 
     Raises:
         BusAway: The bus does not answer.
@@ -39,18 +54,21 @@ async def scan(
     """
     link = Link(settings, clock, name=f"scan-{stream}")
     try:
-        await link.open(timeout_s)
+        await link.open(timeout_s, patient=patient)
         answer = await link.ask(api.StreamAnswer, f"STREAM.INFO.{stream}")
         _check(stream, answer.error)
         last = answer.state.last_seq
         joiner = chunks.Joiner(float("inf"), _PIECES)
         at, failures = max(1, from_sequence), 0
         while at <= last and failures < _FAILURES:
+            timed = since is not None and at <= max(1, from_sequence)
             config = api.ConsumerConfig(
-                deliver_policy="by_start_sequence",
-                opt_start_seq=at,
+                deliver_policy="by_start_time" if timed else "by_start_sequence",
+                opt_start_seq=0 if timed else at,
+                opt_start_time=format_rfc3339(since) if timed and since is not None else "",
+                filter_subjects=subjects,
                 ack_policy="none",
-                headers_only=True,
+                headers_only=not payloads,
                 inactive_threshold=_IDLE_NS,
                 mem_storage=True,
                 num_replicas=1,
@@ -62,7 +80,7 @@ async def scan(
                         if sequence > last:
                             return
                         at, failures = sequence + 1, 0
-                        envelope = _read(message, sequence, joiner)
+                        envelope = _read(message, sequence, joiner, payloads=payloads)
                         if envelope is not None:
                             yield sequence, envelope
                         if pending == 0:
@@ -85,6 +103,7 @@ async def tail(
     filter: str = "",  # noqa: A002 - the word of the protocol
     *,
     timeout_s: float = 10.0,
+    payloads: bool = True,
 ) -> AsyncIterator[Envelope]:
     """What is published from now on, for people to look at; ends when nobody asks any more.
 
@@ -96,6 +115,8 @@ async def tail(
         stream: Name of the stream.
         filter: Subjects wanted; empty for all.
         timeout_s: Longest wait for the bus to answer at first, in seconds.
+        payloads: Whether payloads are wanted; without, they are empty, and the bus sends a
+            fraction of the bytes.
 
     Raises:
         BusAway: The bus does not answer.
@@ -107,6 +128,7 @@ async def tail(
         deliver_policy="new",
         ack_policy="none",
         filter_subject=filter,
+        headers_only=not payloads,
         inactive_threshold=_IDLE_NS,
         mem_storage=True,
         num_replicas=1,
@@ -135,14 +157,17 @@ async def tail(
         await link.close()
 
 
-def _read(message: wire.Msg, sequence: int, joiner: chunks.Joiner) -> Envelope | None:
-    """The envelope of a message read without its payload."""
+def _read(
+    message: wire.Msg, sequence: int, joiner: chunks.Joiner, *, payloads: bool
+) -> Envelope | None:
+    """The envelope of a message, once all its pieces were read."""
     try:
         if message.headers.find(chunks.CHUNK) >= 0 and not joiner.add(
             message.headers, b"", sequence, 0.0
         ):
             return None
-        return codec.decode(message.subject, message.headers, b"")
+        payload = message.payload if payloads else b""
+        return codec.decode(message.subject, message.headers, payload)
     except (Foreign, ValueError) as error:
         telemetry.foreign_message(message.subject.decode(errors="replace"), str(error))
         return None

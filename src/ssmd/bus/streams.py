@@ -63,6 +63,7 @@ class Streams:
         max_bytes: int,
         allow_discard: bool = False,
         replicas: int = 1,
+        subject: str | None = None,
     ) -> StreamState:
         """Have a stream that takes the prefix and throws nothing away; twice is fine.
 
@@ -75,14 +76,17 @@ class Streams:
             max_bytes: Its size, when it has to be made.
             allow_discard: Accept a stream that throws old messages away.
             replicas: Fewest copies of it in a cluster.
+            subject: What it must take, when that is not what envelopes go to under the prefix.
 
         Raises:
-            StreamUnfit: It exists and cannot be trusted, or the bus cannot keep so many copies.
+            StreamUnfit: It exists and cannot be trusted, the bus cannot keep so many copies, or
+                another stream takes its subjects.
             ApiRefused: It cannot be made.
         """
+        wanted = subject or subjects.everything(prefix)
         config = api.StreamConfig(
             name=stream,
-            subjects=(subjects.everything(prefix),),
+            subjects=(wanted,),
             storage="file",
             discard="new",
             max_bytes=max_bytes,
@@ -93,7 +97,7 @@ class Streams:
         for attempt in range(_ATTEMPTS):
             answer = await self._info(stream)
             if answer is not None:
-                self._judge(answer, stream, prefix, allow_discard=allow_discard)
+                self._judge(answer, stream, wanted, allow_discard=allow_discard)
                 if _config(answer).num_replicas < replicas:
                     await self._copy(stream, _config(answer).num_replicas, replicas)
                 return api.state(answer)
@@ -116,7 +120,8 @@ class Streams:
             StreamUnfit: It does not exist, or cannot be trusted.
         """
         answer = await self._known(stream)
-        self._judge(answer, stream, prefix, allow_discard=allow_discard)
+        wanted = subjects.everything(prefix)
+        self._judge(answer, stream, wanted, allow_discard=allow_discard)
         return api.state(answer)
 
     async def check_filter(self, stream: str, wanted: str) -> StreamState:
@@ -196,10 +201,9 @@ class Streams:
             api.check(subject, answer.error)
 
     def _judge(
-        self, answer: api.StreamAnswer, stream: str, prefix: str, *, allow_discard: bool
+        self, answer: api.StreamAnswer, stream: str, wanted: str, *, allow_discard: bool
     ) -> None:
         config = _config(answer)
-        wanted = subjects.everything(prefix)
         if not any(subjects.covers(subject, wanted) for subject in config.subjects):
             raise StreamUnfit(
                 stream,
@@ -244,6 +248,12 @@ class Streams:
             answer.error.is_passing or answer.error.err_code == api.NO_PEERS
         ):
             raise _PassingError(answer.error.description)
+        if answer.error.err_code == api.SUBJECTS_OVERLAP:
+            raise StreamUnfit(
+                config.name,
+                f"another stream of this bus takes some of {', '.join(config.subjects)}",
+                remedy="Two environments on one bus need prefixes of their own: give this one another.",
+            )
         self._check_copies(config.name, config.num_replicas, answer)
 
     async def _known(self, stream: str) -> api.StreamAnswer:

@@ -4,7 +4,9 @@ from typing import Final, Literal
 
 import structlog
 
-from ssmd.runtime import metrics
+from ssmd.bus.outstanding import Item
+from ssmd.model.timestamp import SECOND_NS
+from ssmd.runtime import metrics, passage_metrics
 from ssmd.runtime.clock import Clock
 
 Failing = Literal["timeout", "disconnected", "stream_full", "no_stream", "refused"]
@@ -69,6 +71,16 @@ def stream_unverified(stream: str, reason: str) -> None:
     log.warning("bus.stream_unverified", stream=stream, reason=reason)
 
 
+def chain_stumbled(stream: str, reason: str, outstanding: int) -> None:
+    """A message of a chain was not taken; the stream is looked at before anything is sent."""
+    log.warning("bus.chain_stumbled", stream=stream, reason=reason, outstanding=outstanding)
+
+
+def chain_broken(stream: str, reason: str) -> None:
+    """Something stands in a chained stream where a message of ours should."""
+    log.error("bus.chain_broken", stream=stream, reason=reason)
+
+
 def standing_by(durable: str) -> None:
     """Another archiver holds the consumer; this one waits for it to go."""
     log.info("bus.standing_by", durable=durable)
@@ -128,18 +140,22 @@ class PublisherWatch:
         self._receipts = 0
         self._duplicates = 0
         self._connections = 0
+        self._waits: list[int] = []
         metrics.WINDOW.labels(*self._labels).set(window)
 
     def sent(self, count: int) -> None:
         """So many messages were written."""
         self._sent += count
 
-    def stored(self, duplicate: bool, sent_at: float, clock: Clock) -> None:
-        """A receipt came for a message sent at `sent_at`, monotonic seconds."""
+    def stored(self, duplicate: bool, item: Item, clock: Clock) -> None:
+        """A receipt came for a message; it is not taken off its whole yet."""
         self._receipts += 1
         self._duplicates += duplicate
+        whole = item.whole
+        if whole.left == 1 and whole.ts_recv is not None:
+            self._waits.append(clock.wall() - whole.ts_recv)
         if self._receipts % _SAMPLE == 0:
-            metrics.PUBLISH_SECONDS.labels(*self._labels).observe(clock.mono() - sent_at)
+            metrics.PUBLISH_SECONDS.labels(*self._labels).observe(clock.mono() - item.sent_at)
 
     def failed(self, kind: Failing, count: int = 1) -> None:
         """Messages will be tried again."""
@@ -169,6 +185,9 @@ class PublisherWatch:
         stored = self._receipts - self._duplicates
         metrics.ACKNOWLEDGED.labels(*self._labels, "stored").inc(stored)
         self._sent = self._receipts = self._duplicates = 0
+        waits, self._waits = self._waits, []
+        acked = passage_metrics.ACKED_SECONDS.labels(*self._labels)
+        metrics.observe_all(acked, (ns / SECOND_NS for ns in waits))
 
 
 class ConsumerWatch:

@@ -11,12 +11,7 @@ from ssmd.feeds.archiver import ArchiverConfig
 from ssmd.runtime import logging, loop, settings
 
 
-@click.group()
-def archiver() -> None:
-    """From the bus into files: every envelope once, nothing acknowledged before it is durable."""
-
-
-@archiver.command(
+@click.command(
     epilog=examples(
         ("ssmd archiver run --config archiver.yaml", "until SIGTERM"),
         ("ssmd archiver run --config archiver.yaml --dir /data", "into another archive"),

@@ -15,6 +15,7 @@ from ssmd.archive.ledger import store
 from ssmd.cli.backfilling import Filled, fill
 from ssmd.cli.instruments import Asked, asked, instrument_option
 from ssmd.cli.moments import MomentType, lasting, shown
+from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import archive_argument, recorded_feed
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.cli.progress import Progress
@@ -88,6 +89,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         ),
     )
 )
+@notify_on_failure
 @archive_argument
 @click.option("--feed", help="Only this feed: its name, or its feed.yaml with other addresses.")
 @instrument_option

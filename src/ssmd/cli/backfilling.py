@@ -82,8 +82,9 @@ class Filled(msgspec.Struct, kw_only=True):
 class Lives:
     """The connections of a run. The `Lives` of a `Keeper`."""
 
-    def __init__(self) -> None:
-        self.latest: dict[str, str] = {}
+    def before(self, shard: str, reason: str) -> tuple[str | None, str]:
+        """It follows none: whoever asks once keeps no record of who asked before."""
+        return None, reason
 
     def begin(self, connection: str, feed: str, category: str | None) -> Life:
         """A connection is made; its counters begin."""

@@ -8,6 +8,7 @@ from ssmd.archive.tables import merge as merging
 from ssmd.archive.tables import service
 from ssmd.archive.tables.compactor import Compactor, Outcome
 from ssmd.archive.tables.merge import SETTLE_S
+from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import FiniteRange, directory_option, make_directory, service_options
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.cli.progress import Progress
@@ -54,6 +55,7 @@ def run(
 @compactor.command(
     epilog=examples(("ssmd compactor once --dir ./data", "bring the tables up to date, and end"))
 )
+@notify_on_failure
 @directory_option
 @click.option("--feed", help="Only this feed.")
 @output_options
@@ -76,6 +78,7 @@ def once(
         ("ssmd compactor merge --dir ./data --every day", "day by day"),
     )
 )
+@notify_on_failure
 @directory_option
 @click.option("--feed", help="Only this feed.")
 @click.option(

@@ -1,6 +1,6 @@
 """The conservation table: every rung counted from another witness than the rung before it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -58,9 +58,9 @@ async def published(settings: BusSettings, clock: Clock, streams: Sequence[str])
     return sum(ordinals.count for ordinals in seen.values())
 
 
-def spooled(directory: Path, feeds: Sequence[str]) -> int:
+def spooled(directory: Path, recorders: Iterable[str]) -> int:
     """How many frames the spools' own files count."""
-    return sum(spool_totals(spool_folder(directory, feed)).frames for feed in feeds)
+    return sum(spool_totals(spool_folder(directory, name)).frames for name in recorders)
 
 
 def compared(ledgers: Path, directory: Path, feeds: Sequence[str]) -> list[Conservation]:

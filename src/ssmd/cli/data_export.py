@@ -12,6 +12,7 @@ from ssmd.access.planning import Chosen, Wanted, plan
 from ssmd.access.times import Range
 from ssmd.archive.store.opening import open_store
 from ssmd.cli.moments import MomentType, shown
+from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import archive_url_argument
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.progress import Progress
@@ -23,6 +24,7 @@ from ssmd.cli.progress import Progress
         ("ssmd data export trades ./data --out t --format csv", "a file for each feed and day"),
     )
 )
+@notify_on_failure
 @click.argument("table")
 @archive_url_argument
 @click.option(

@@ -25,6 +25,7 @@ from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import FeedChoice, MachineConfig
 from ssmd.model.errors import ConfigError
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
+from ssmd.quality.finding import Report as Quality
 from ssmd.runtime import loop
 from ssmd.runtime.clock import SystemClock
 from ssmd.sim.oracle import Conservation
@@ -46,6 +47,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         problems: Everything that is not as it was promised.
         missing: Troubles of instruments in the ledger: outages, gaps, holes, losses.
         example: One of them, as `ssmd why` is asked about it; empty when nothing is missing.
+        quality: How good the recording is, as `ssmd dq daily` sees it by the files alone.
     """
 
     conservation: Counts
@@ -58,6 +60,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     problems: Sequence[str]
     missing: int
     example: str
+    quality: Quality
 
 
 @click.command(
@@ -159,6 +162,8 @@ async def _perform(
         verdicts, report, on_bus=on_bus, in_spool=conservation.spooled(root, names)
     )
     missing = [each for name in names for each in absences(store.load(root, name))]
+    from ssmd.cli import verdict  # noqa: PLC0415 - what judges loads much, and is needed last
+
     return Result(
         conservation=found,
         directory=str(root),
@@ -170,6 +175,7 @@ async def _perform(
         problems=_problems(report, verdicts),
         missing=len(missing),
         example=_example(missing),
+        quality=await verdict.of_recording(root, feeds, clock),
     )
 
 
@@ -201,6 +207,8 @@ def _problems(report: Report, verdicts: Sequence[Conservation]) -> list[str]:
 
 def _show(output: Output, result: Result) -> None:
     """The proof for a person, and where to go from here."""
+    from ssmd.cli import verdict  # noqa: PLC0415 - as above
+
     conservation.show(output, result.conservation)
     root = result.directory
     output.lines(
@@ -213,6 +221,11 @@ def _show(output: Output, result: Result) -> None:
         else "FAILED: the rungs do not agree; the logs lie in "
         f"{layout.run_folder(Path(root)) / 'logs'}.",
         "",
+    )
+    verdict.show(output, result.quality)
+    output.lines(
+        "A minute in which a connection was lost is not covered: hence `coverage` and `gaps`.",
+        "",
         f"{result.segments} sealed segments, {size(result.bytes)}, under {root}",
         f"Delete all of it: rm -r {root}",
         "",
@@ -221,5 +234,6 @@ def _show(output: Output, result: Result) -> None:
         *([f"  ssmd why {result.example} {root}"] if result.example else []),
         f"  ssmd verify {root}     prove it again, from the files alone",
         f"  ssmd data ls {root}    what was recorded",
+        f"  ssmd dq daily {root} --date today --prometheus none    how good it is, and why",
         "  ssmd up --help         record the real thing",
     )

@@ -6,6 +6,7 @@ from typing import Final
 import click
 
 from ssmd.archive.importer import import_capture as put_in
+from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import FeedType, directory_option, make_directory
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.cli.progress import Progress
@@ -26,6 +27,7 @@ _SHOWN: Final = 10
         ),
     ),
 )
+@notify_on_failure
 @click.argument("capture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--feed", type=FeedType(), required=True, help="A feed's name, or its feed.yaml.")
 @directory_option

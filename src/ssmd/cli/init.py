@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from ssmd.cli.options import known_feed
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.feeds import machine, registry
 from ssmd.feeds.account import variables_of
@@ -42,7 +43,7 @@ def init(
     """Write a commented ssmd.yaml."""
     output = Output(json=as_json, quiet=quiet)
     accounts = {
-        name: tuple(variables_of(registry.venue(registry.load_feed(name))))
+        name: tuple(variables_of(registry.venue(known_feed(name))))
         for name in feeds or registry.names()
     }
     # Unless somebody asks for it by name, a closed venue is only mentioned: the file runs at once.

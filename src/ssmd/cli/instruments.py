@@ -53,18 +53,22 @@ class Asked(msgspec.Struct, frozen=True):
 
     def conditions(self, since: int, until: int) -> list[Minutes]:
         """The minutes of the instruments asked about."""
-        pause = venues.load(self.ledger.venue).pause
+        pause = venues.pause_of(self.ledger.venue)
         symbols = None if self.symbol is None else [self.symbol]
         return list(conditions(self.ledger, since, until, pause, symbols))
 
     def minutes(self) -> dict[Condition, int]:
         """How many instrument minutes there are of each condition, the best first.
 
-        Nothing when there are too many to be counted in passing.
+        Nothing when there are too many to be counted in passing, and for a feed of no venue:
+        nothing is wanted there instrument by instrument.
         """
         ledger = self.ledger
         count = 1 if self.symbol else len({e.symbol for e in _wanted(ledger)})
-        if not ledger.venue or count * (ledger.until - ledger.since) > _MOST_MINUTES * MINUTE_NS:
+        if (
+            ledger.venue not in venues.names()
+            or count * (ledger.until - ledger.since) > _MOST_MINUTES * MINUTE_NS
+        ):
             return {}
         found: dict[Condition, int] = {}
         for minutes in self.conditions(ledger.since, ledger.until):

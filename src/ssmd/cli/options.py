@@ -12,6 +12,7 @@ import msgspec
 from ssmd.archive import layout
 from ssmd.bus.settings import BusSettings, from_env
 from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.folder import own_feeds
 from ssmd.feeds.registry import load_feed
 from ssmd.feeds.values import check_bus_url
 from ssmd.model.errors import ConfigError
@@ -135,7 +136,7 @@ def root_option(command: _Command) -> _Command:
 
 
 def recorded_feed(directory: Path, name_or_path: str) -> FeedConfig:
-    """A feed of an archive: from a file, else as `ssmd up` was told here, else as shipped.
+    """A feed of an archive: from a file, else as `ssmd up` was told here, else as it is known.
 
     Args:
         directory: The archive.
@@ -145,11 +146,20 @@ def recorded_feed(directory: Path, name_or_path: str) -> FeedConfig:
         ConfigError: Nobody knows it, or its file is not acceptable.
     """
     told = layout.run_folder(directory) / "config" / f"connector-{name_or_path}.yaml"
-    return load_feed(told if told.is_file() else name_or_path)
+    return known_feed(told if told.is_file() else name_or_path)
+
+
+def known_feed(name_or_path: str | Path) -> FeedConfig:
+    """A feed by its name, one's own before those shipped, or from a file.
+
+    Raises:
+        ConfigError: Nobody knows it, or its file is not acceptable.
+    """
+    return load_feed(name_or_path, own_feeds())
 
 
 class FeedType(click.ParamType[FeedConfig]):
-    """A feed: a shipped or configured name, or a file."""
+    """A feed: the name of a configured or shipped one, or a file."""
 
     name = "feed"
 
@@ -157,7 +167,7 @@ class FeedType(click.ParamType[FeedConfig]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> FeedConfig:
         """Load the feed; a wrong file is refused with the place of the fault."""
-        return value if isinstance(value, FeedConfig) else load_feed(str(value))
+        return value if isinstance(value, FeedConfig) else known_feed(str(value))
 
 
 class FiniteRange(click.FloatRange):

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +14,17 @@ import yaml
 
 from ssmd.archive import layout
 from ssmd.bus.embedded import EmbeddedServer
+from ssmd.bus.errors import StreamUnfit
 from ssmd.bus.settings import BusSettings
 from ssmd.bus.streams import Streams
+from ssmd.cli.master import POSTGRES, Master
 from ssmd.cli.options import bus_settings
+from ssmd.cli.targets import Targets
 from ssmd.feeds.archiver import Source
 from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.machine import MachineConfig
-from ssmd.model import subject
-from ssmd.model.errors import Unavailable
+from ssmd.feeds.registry import FeedStream, streams_of
+from ssmd.model.errors import SsmdError, Unavailable
 from ssmd.runtime.backoff import delay
 from ssmd.runtime.children import Child
 from ssmd.runtime.clock import Clock
@@ -39,13 +42,27 @@ _END_S: Final = 90.0
 _LOOK_S: Final = 0.25
 
 
-def spool_folder(directory: Path, feed: str) -> Path:
-    """Where the connector of a feed keeps its spool."""
-    return layout.run_folder(directory) / "spool" / feed
+def spool_folder(directory: Path, recorder: str) -> Path:
+    """Where the connector of a feed, or of one division of it, keeps its spool."""
+    return layout.run_folder(directory) / "spool" / recorder
+
+
+def recorders_of(feed: FeedConfig) -> dict[str, str | None]:
+    """What records a feed: one, or one for each division.
+
+    Returns:
+        The division of each, by its name among connectors and spools.
+    """
+    if not feed.categories:
+        return {feed.name: None}
+    return {f"{feed.name}.{category}": category for category in feed.categories}
 
 
 class Pipeline:
-    """One connector a feed, one archiver, perhaps a compactor, and a bus: embedded unless given.
+    """One connector a feed (or division of it), one archiver, and a bus: embedded unless given.
+
+    Perhaps a compactor; perhaps a security master, which is no condition of recording: unless a feed
+    follows it, the pipeline goes on without one that cannot be started.
 
     Args:
         machine: What this machine is to do.
@@ -56,12 +73,15 @@ class Pipeline:
             instead; None tells them the address itself.
         death_signal: What the kernel sends all of them when we die: see `Child`.
         compacts: Whether a compactor makes tables of what is sealed.
+        keeps: Whether a security master is kept.
 
     Attributes:
         machine: What this machine is to do.
         run_dir: Where run files and logs lie.
         addresses: Base URL of each running service's health server, by name.
         server: The bus that runs here; None when it runs elsewhere.
+        master: The security master; None without one.
+        trouble: Why there is none though there should be; empty otherwise.
     """
 
     def __init__(
@@ -74,6 +94,7 @@ class Pipeline:
         through: Callable[[str], Awaitable[str]] | None = None,
         death_signal: signal.Signals = signal.SIGTERM,
         compacts: bool = False,
+        keeps: bool = False,
     ) -> None:
         self._compacts = compacts
         self._program = program
@@ -82,14 +103,26 @@ class Pipeline:
         self.machine = machine
         self.run_dir = layout.run_folder(Path(machine.dir))
         self.addresses: dict[str, str] = {}
-        self._feeds = {f"connector-{feed.name}": feed for feed in feeds}
+        self._feeds = {
+            f"connector-{name}": (feed, category)
+            for feed in feeds
+            for name, category in recorders_of(feed).items()
+        }
         self._clock = clock
         self.server: EmbeddedServer | None = None
         self._bus = bus_settings(machine.nats_url)
         if machine.nats_url is None and "NATS_URL" not in os.environ:
             store = self.run_dir / "nats"
             self.server = EmbeddedServer(store, clock, death_signal=death_signal)
+        self.master: Master | None = None
+        self.trouble = ""
+        if keeps:
+            self.master = Master(
+                machine, feeds, run_dir=self.run_dir, clock=clock, death_signal=death_signal
+            )
+        self._told = ""
         self._children: dict[str, Child] = {}
+        self._targets = Targets(Path(machine.dir))
 
     @property
     def connectors(self) -> list[str]:
@@ -109,11 +142,7 @@ class Pipeline:
     @property
     def prefixes(self) -> dict[str, str]:
         """The prefix of the subjects of each stream."""
-        environment = self.machine.environment
-        return {
-            self._stream(feed): subject.prefix(environment, feed.name, feed.category)
-            for feed in self._feeds.values()
-        }
+        return {each.stream: each.subject_prefix for _, found in self._streams() for each in found}
 
     def child(self, name: str) -> Child:
         """The running process of a service."""
@@ -130,15 +159,41 @@ class Pipeline:
             Unavailable: One of them did not come up.
         """
         self.run_dir.mkdir(parents=True, exist_ok=True)
+        self._targets.clear()
         if self.server is not None:
             self._bus = msgspec.structs.replace(self._bus, url=await self.server.start())
-        told = self._bus.url if self._through is None else await self._through(self._bus.url)
-        self._write_configuration(told)
-        names = (*self.connectors, ARCHIVER, *((COMPACTOR,) if self._compacts else ()))
+        self._told = self._bus.url if self._through is None else await self._through(self._bus.url)
+        self._write_configuration(self._told)
+        self._write_archiver(self._told)
+        # Whoever needs no database does not wait for one.
+        following = [name for name, (feed, _) in self._feeds.items() if feed.universe.secmaster]
+        names = [name for name in self.connectors if name not in following]
+        names += [ARCHIVER, *((COMPACTOR,) if self._compacts else ())]
         for name in names:
             self._launch(name)
-        for name in names:
+        later = [*await self._start_master(needed=bool(following)), *following]
+        for name in later:
+            self._launch(name)
+        for name in (*names, *later):
             await self._until_up(name)
+
+    async def _start_master(self, *, needed: bool) -> tuple[str, ...]:
+        """Start the database of the security master; the services that it makes possible."""
+        if self.master is None:
+            return ()
+        try:
+            await self.master.start()
+        except SsmdError as error:
+            if needed:
+                raise
+            self.trouble = str(error)
+            self.master = None
+            await self._until_up(ARCHIVER)
+            await self.stop([ARCHIVER])  # it was told of a stream that will never be
+            self._write_archiver(self._told)
+            self._launch(ARCHIVER)
+            return ()
+        return self.master.names
 
     async def spawn(self, name: str) -> None:
         """Start one service and wait until it answers; why it is not ready it says itself."""
@@ -167,6 +222,7 @@ class Pipeline:
         for name in names:
             code = await self._children.pop(name).wait(_END_S, clock=self._clock)
             self.addresses.pop(name, None)
+            self._targets.drop(name)
             if code:
                 message = f"{name} ended with {code}."
                 raise Unavailable(message, remedy=f"Read its log, {self.log(name)}.")
@@ -190,15 +246,31 @@ class Pipeline:
             if self.server is not None and not self.server.is_running:
                 died("nats-server", 0)
                 await self.server.restart()
+            await self._mend_database(died, attempts)
             await self._clock.sleep(_LOOK_S)
+
+    async def _mend_database(
+        self, died: Callable[[str, int], None], attempts: dict[str, int]
+    ) -> None:
+        """Start the database again when it ended; what fails is tried again at the next look."""
+        server = None if self.master is None else self.master.server
+        if self.master is None or server is None or server.is_running:
+            return
+        died(POSTGRES, 0)
+        attempts[POSTGRES] = attempts.get(POSTGRES, -1) + 1
+        await self._clock.sleep(delay(attempts[POSTGRES], 0.2, 30.0, 1.0))
+        with contextlib.suppress(SsmdError):
+            await self.master.mend()
 
     async def behind(self) -> int:
         """How many messages of the streams are not archived yet."""
         missing = 0
         async with await Streams.connect(self._bus, self._clock) as streams:
             for stream in self.streams:
-                state = await streams.state(stream)
-                missing += max(0, state.last - await streams.archived_floor(stream))
+                missing += await _behind(streams, stream)
+            if self.master is not None:
+                with contextlib.suppress(StreamUnfit):  # there is none before the first change
+                    missing += await _behind(streams, self.master.stream)
         return missing
 
     async def close(self) -> None:
@@ -206,13 +278,20 @@ class Pipeline:
         # Each is asked once: a second SIGTERM would end it without its drain.
         await asyncio.gather(*(child.end() for child in self._children.values()))
         self._children.clear()
+        self._targets.clear()
+        if self.master is not None:
+            await self.master.stop()
         if self.server is not None:
             await self.server.stop()
 
     def _launch(self, name: str) -> None:
         self.addresses.pop(name, None)
         self._children[name] = Child.spawn(
-            name, self._argv(name), log=self.log(name), death_signal=self._death_signal
+            name,
+            self._argv(name),
+            log=self.log(name),
+            env=None if self.master is None else self.master.environ,
+            death_signal=self._death_signal,
         )
 
     async def _until_up(self, name: str) -> None:
@@ -221,6 +300,7 @@ class Pipeline:
         told = await child.ready(run_file, timeout_s=_READY_S, clock=self._clock)
         if told is not None:
             self.addresses[name] = told.health
+            self._targets.add(name, told.health)
 
     def _argv(self, name: str) -> list[str]:
         if name == COMPACTOR:
@@ -229,30 +309,51 @@ class Pipeline:
             return [*PROGRAM, "compactor", "run", *own]
         base = [*self._program]
         common = ["--dir", self.machine.dir, "--run-dir", str(self.run_dir), *ANY_PORT]
+        if self.master is not None and name in self.master.names:
+            return [*PROGRAM, *self.master.argv(name, self._told, common)]
         if name == ARCHIVER:
             return [*base, "archiver", "run", "--config", str(self._file(ARCHIVER)), *common]
-        files = ["--feed", str(self._file(name)), "--env", str(self._file("environment"))]
-        return [*base, "connector", "run", *files, *common]
+        feed, category = self._feeds[name]
+        file = self._file(f"connector-{feed.name}")
+        own = ["--feed", str(file), "--env", str(self._file("environment"))]
+        own += [] if category is None else ["--category", category]
+        return [*base, "connector", "run", *own, *common]
 
-    def _stream(self, feed: FeedConfig) -> str:
-        return subject.stream(self.machine.environment, feed.name, feed.category)
+    def _streams(self) -> Iterator[tuple[FeedConfig, tuple[FeedStream, ...]]]:
+        """Each feed once, with the streams that it fills."""
+        environment = self.machine.environment_config()
+        feeds = {feed.name: feed for feed, _ in self._feeds.values()}
+        for feed in feeds.values():
+            yield feed, streams_of(feed, environment)
 
     def _file(self, name: str) -> Path:
         return self.run_dir / "config" / f"{name}.yaml"
 
     def _write_configuration(self, url: str) -> None:
-        """What each service is told, as files a person can read."""
-        self._file(ARCHIVER).parent.mkdir(parents=True, exist_ok=True)
-        for name, feed in self._feeds.items():
-            self._write(name, feed)
-        sources = [
-            Source(stream=self._stream(feed), feed=feed.name) for feed in self._feeds.values()
-        ]
+        """What each connector is told, as files a person can read."""
+        self._file("environment").parent.mkdir(parents=True, exist_ok=True)
+        for feed, _ in self._streams():
+            self._write(f"connector-{feed.name}", feed)
         self._write("environment", self.machine.environment_config(url))
-        self._write(ARCHIVER, self.machine.archiver_config(sources, url))
         if self.machine.upload is not None:
             self._write("upload", self.machine.upload)
+
+    def _write_archiver(self, url: str) -> None:
+        """What the archiver is told: every stream that there will be."""
+        sources = [
+            Source(stream=each.stream, feed=feed.name)
+            for feed, found in self._streams()
+            for each in found
+        ]
+        if self.master is not None:
+            sources.append(self.master.source)
+        self._write(ARCHIVER, self.machine.archiver_config(sources, url))
 
     def _write(self, name: str, value: object) -> None:
         plain = msgspec.to_builtins(value, str_keys=True)
         self._file(name).write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
+
+
+async def _behind(streams: Streams, stream: str) -> int:
+    state = await streams.state(stream)
+    return max(0, state.last - await streams.archived_floor(stream))

@@ -74,3 +74,20 @@ class Progress:
         amount = size(done) if self._bytes else f"{done} {self._unit}"
         share = 100 * done / total if total else 100.0
         self._output.note(f"{self._title}: {amount}, {share:.0f} %, {left:.0f} s left")
+
+    def grow(self, done: int, aside: str) -> None:
+        """Say how much is done of what nobody knows the end of.
+
+        Args:
+            done: How much.
+            aside: What else there is to say, in a few words.
+        """
+        now = self._clock.mono()
+        rate = done / max(now - self._started, 1e-9)
+        words = f"{done} {self._unit}, {aside}, {rate:.0f} {self._unit}/s"
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, description=f"{self._title}: {words}")
+            return
+        if now - self._said >= _LINE_S:
+            self._said = now
+            self._output.note(f"{self._title}: {words}")

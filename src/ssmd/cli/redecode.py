@@ -6,6 +6,7 @@ import click
 
 from ssmd.archive.tables.redecode import Redecoded, redecode
 from ssmd.cli.moments import MomentType
+from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import archive_argument
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.cli.progress import Progress
@@ -19,6 +20,7 @@ from ssmd.runtime.clock import SystemClock
         ("ssmd redecode ./data --since 2026-11-23", "make the tables anew from this day on"),
     ),
 )
+@notify_on_failure
 @archive_argument
 @click.option("--feed", help="Only this feed.")
 @click.option("--since", type=MomentType(), help="Only slots that end after this.")

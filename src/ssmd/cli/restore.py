@@ -3,6 +3,7 @@
 import click
 
 from ssmd.archive.restore import Restored, restore
+from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import archive_url_argument
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.progress import Progress
@@ -18,6 +19,7 @@ _FEW = 20
         ("ssmd restore s3://bucket/ssmd", "prove what was uploaded, where it lies"),
     ),
 )
+@notify_on_failure
 @archive_url_argument
 @output_options
 @click.pass_context

@@ -10,6 +10,7 @@ import msgspec
 from ssmd.archive import layout
 from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.folder import own_feeds
 from ssmd.model.envelope import Envelope
 from ssmd.model.errors import ConfigError
 from ssmd.model.venue import Venue
@@ -45,11 +46,11 @@ class Rows:
         found = self._venues.get(name)
         if found is None:
             path = self._configured / f"connector-{name}.yaml"
-            if not path.is_file() and name not in registry.names():
+            if not path.is_file() and name not in registry.names(own_feeds()):
                 message = f"Nobody here knows which venue the feed {name!r} is of."
                 remedy = "Give its feed.yaml with --feed, or leave --rows out."
                 raise ConfigError(message, remedy=remedy)
-            feed = registry.load_feed(path if path.is_file() else name)
+            feed = registry.load_feed(path if path.is_file() else name, own_feeds())
             found = self._venues[name] = registry.venue(feed)
         return found
 

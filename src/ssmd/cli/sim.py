@@ -58,6 +58,13 @@ def sim() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A capture to play instead of the generator.",
 )
+@click.option(
+    "--rest",
+    multiple=True,
+    metavar="PATH=FILE",
+    help="Answer REST requests for PATH with a recorded body (.gz is unpacked), byte for byte."
+    " Repeat it for the pages of a path, in order.",
+)
 @click.option("--speed", type=FiniteRange(min=0, min_open=True), default=1.0, show_default=True)
 @click.option(
     "--fault",

@@ -35,6 +35,7 @@ class Stage:
         program: What runs as connector and archiver: see `Pipeline`.
         through: What the services are told instead of the bus's address: see `Pipeline`.
         death_signal: What the kernel sends all of them when we die: see `Child`.
+        keeps: Whether a security master of these venues is kept.
 
     Attributes:
         pipeline: The pipeline; there once `start` returned.
@@ -54,8 +55,10 @@ class Stage:
         program: Sequence[str] = PROGRAM,
         through: Callable[[str], Awaitable[str]] | None = None,
         death_signal: signal.Signals = signal.SIGTERM,
+        keeps: bool = False,
     ) -> None:
         self._death_signal = death_signal
+        self._keeps = keeps
         self._books_s = books_s
         self._program = program
         self._through = through
@@ -97,6 +100,7 @@ class Stage:
             program=self._program,
             through=self._through,
             death_signal=self._death_signal,
+            keeps=self._keeps,
         )
         await self.pipeline.start()
 

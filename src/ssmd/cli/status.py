@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from ssmd.archive import layout
+from ssmd.cli.master import CDC, SECMASTER
 from ssmd.cli.options import archive_argument
 from ssmd.cli.output import Output, examples, output_options
 from ssmd.model.errors import Unavailable
@@ -18,7 +19,10 @@ from ssmd.runtime.clock import Clock, SystemClock
 from ssmd.runtime.scrape import Samples, complaints_of, scrape
 from ssmd.runtime.service import RunFile, read_run_file
 
+_LATE_S: Final = 0.1
+"""A clock that is surely further off than this is told of, in seconds."""
 _CONNECTOR: Final = "ssmd_connector_"
+_UNIVERSE: Final = "ssmd_universe_"
 
 
 class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,12 +43,18 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
             names its symbols itself.
         kept: How many of them passed all filters.
         excluded: How many each filter kept out.
+        follows: Whether it follows the security master; None when its universe is another.
+        given_up: Instruments that pass the filters and find no room in `max_instruments`.
         suspects: Instruments silent beyond their rhythm.
         idle_s: Longest time without a frame of any shard, in seconds.
         frames: Frames since the connector last started.
         lag: Records in the spool that are not archived yet.
         gaps: Gaps the sessions found.
         lost: Frames declared lost.
+        reconnects: Connections that ended, and attempts that failed.
+        down_s: Time its shards had no open socket, those that are over, in seconds.
+        clock_offset_s: The right time less ours, in seconds; None while nobody says.
+        clock_error_s: By how much that may be wrong, in seconds; None likewise.
         reasons: Why it is not ready, or will not be before long.
     """
 
@@ -61,12 +71,18 @@ class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
     listed: int | None
     kept: int | None
     excluded: Mapping[str, int]
+    follows: bool | None
+    given_up: int
     suspects: int
     idle_s: float
     frames: int
     lag: int
     gaps: int
     lost: int
+    reconnects: int
+    down_s: float
+    clock_offset_s: float | None
+    clock_error_s: float | None
     reasons: tuple[str, ...]
 
 
@@ -79,6 +95,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         feeds: What is recorded.
         archiver: Why the archiver is not ready, if it is not.
         compactor: Why the compactor is not ready, if it is not.
+        master: Why what keeps the security master is not ready, by service; empty when it is.
         down: Services that should answer and do not.
     """
 
@@ -87,6 +104,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     feeds: tuple[FeedStatus, ...]
     archiver: tuple[str, ...]
     compactor: tuple[str, ...]
+    master: Mapping[str, tuple[str, ...]]
     down: tuple[str, ...]
 
 
@@ -118,13 +136,16 @@ async def look(directory: Path, clock: Clock) -> Status:
     feeds: list[FeedStatus] = []
     archiver: list[str] = []
     compactor: list[str] = []
+    master: dict[str, tuple[str, ...]] = {}
     down: list[str] = []
     for told, answer in zip(run_files, await asyncio.gather(*map(_ask, run_files)), strict=True):
         if answer is None:
             down.append(told.name)
             continue
         samples, reasons = answer
-        if isinstance(feed := told.details.get("feed"), str):
+        if told.name in (SECMASTER, CDC):
+            master[told.name] = tuple(reasons)
+        elif isinstance(feed := told.details.get("feed"), str):
             feeds.append(_feed(feed, told.name, samples, reasons))
         elif samples.has("ssmd_archiver_messages_total"):
             archiver += reasons
@@ -132,6 +153,7 @@ async def look(directory: Path, clock: Clock) -> Status:
             compactor += reasons
     is_recorded = any(each.requested for each in feeds)
     trouble = down or archiver or compactor or any(each.reasons for each in feeds)
+    trouble = trouble or any(master.values())
     ok = is_recorded and not trouble
     return Status(
         directory=str(directory),
@@ -139,6 +161,7 @@ async def look(directory: Path, clock: Clock) -> Status:
         feeds=tuple(feeds),
         archiver=tuple(archiver),
         compactor=tuple(compactor),
+        master=master,
         down=tuple(down),
     )
 
@@ -146,7 +169,7 @@ async def look(directory: Path, clock: Clock) -> Status:
 async def _ask(told: RunFile) -> tuple[Samples, list[str]] | None:
     try:
         return await scrape(told.health), await complaints_of(told.health)
-    except Unavailable:
+    except (Unavailable, msgspec.MsgspecError, ValueError):  # a stranger may have its port by now
         return None
 
 
@@ -156,6 +179,10 @@ def _feed(feed: str, service: str, samples: Samples, reasons: list[str]) -> Feed
 
     discovers = samples.total(f"{_CONNECTOR}discovery_rounds_total", feed=feed) > 0
     excluded = samples.by("reason", f"{_CONNECTOR}universe_excluded", feed=feed)
+    follows = any(
+        samples.total(f"{_UNIVERSE}{name}", feed=feed) > 0
+        for name in ("snapshots_total", "restarts_total")
+    )
     requested = count(f"{_CONNECTOR}markets_requested")
     acknowledged = count(f"{_CONNECTOR}markets_subscribed")
     refused = count(f"{_CONNECTOR}markets_refused")
@@ -174,14 +201,27 @@ def _feed(feed: str, service: str, samples: Samples, reasons: list[str]) -> Feed
         listed=count(f"{_CONNECTOR}universe_listed") if discovers else None,
         kept=count(f"{_CONNECTOR}universe_kept") if discovers else None,
         excluded={name: int(number) for name, number in excluded.items() if number},
+        follows=count(f"{_UNIVERSE}following") > 0 if follows else None,
+        given_up=count(f"{_UNIVERSE}given_up"),
         suspects=count(f"{_CONNECTOR}suspects"),
         idle_s=max(samples.by("shard", f"{_CONNECTOR}idle_seconds", feed=feed).values(), default=0),
         frames=count(f"{_CONNECTOR}frames_total"),
         lag=count("ssmd_spool_records"),
         gaps=count(f"{_CONNECTOR}gaps_total"),
         lost=count("ssmd_spool_declared_lost_total"),
+        reconnects=count(f"{_CONNECTOR}shard_reconnects_total"),
+        down_s=round(samples.total(f"{_CONNECTOR}downtime_seconds_total", feed=feed), 3),
+        clock_offset_s=_clock(samples, "ssmd_clock_offset_seconds"),
+        clock_error_s=_clock(samples, "ssmd_clock_error_seconds"),
         reasons=tuple(reasons),
     )
+
+
+def _clock(samples: Samples, name: str) -> float | None:
+    """What this service has of the machine's clock, in seconds; None while nobody says."""
+    if samples.total("ssmd_clock_source", source="unknown") or not samples.has("ssmd_clock_source"):
+        return None
+    return samples.total(name)
 
 
 def _show(output: Output, found: Status) -> None:
@@ -196,6 +236,7 @@ def _show(output: Output, found: Status) -> None:
         output.lines(*(f"{each.feed}: {sentence}" for sentence in _sentences(each)))
     output.lines(*(f"archiver: {reason}" for reason in found.archiver))
     output.lines(*(f"compactor: {reason}" for reason in found.compactor))
+    output.lines(*(f"{name}: {reason}" for name in found.master for reason in found.master[name]))
     output.lines(*(f"DOWN: {name} does not answer.{_log(found, name)}" for name in found.down))
     if not found.feeds:
         output.lines(f"Nothing is being recorded in {found.directory} any more. {start}")
@@ -228,7 +269,7 @@ def _show_feeds(output: Output, found: Status) -> None:
     )
     output.table(
         "traffic since each connector started",
-        ("feed", "shards", "idle s", "frames", "to archive", "gaps", "lost"),
+        ("feed", "shards", "idle s", "frames", "to archive", "gaps", "lost", "ended"),
         (
             (
                 each.feed,
@@ -238,6 +279,7 @@ def _show_feeds(output: Output, found: Status) -> None:
                 str(each.lag),
                 str(each.gaps),
                 str(each.lost),
+                str(each.reconnects),
             )
             for each in found.feeds
         ),
@@ -252,6 +294,13 @@ def _sentences(feed: FeedStatus) -> Iterator[str]:
             f"{feed.kept} of {feed.listed} listed instruments pass the filters"
             + (f"; kept out by {kept_out}." if kept_out else ".")
         )
+    if feed.follows is not None:
+        state = "follows" if feed.follows else "has lost, and looks for,"
+        yield f"it {state} the security master's changes."
+    if abs(feed.clock_offset_s or 0.0) - (feed.clock_error_s or 0.0) > _LATE_S:
+        yield f"this machine's clock is {feed.clock_offset_s:+.3f} s from the right time."
+    if feed.given_up:
+        yield f"{feed.given_up} instruments pass the filters and find no room: `max_instruments`."
     if not feed.requested:
         yield "nothing is wanted at present: it waits for the universe to fill."
     if feed.waiting:

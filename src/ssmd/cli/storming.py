@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from msgspec import structs
 
 from ssmd.cli.pipeline import ARCHIVER, spool_folder
 from ssmd.cli.scene import Scene
@@ -280,8 +279,7 @@ class Storm:
 
 def _impatient(feed: FeedConfig) -> FeedConfig:
     """The feed at a venue that is ours."""
-    versions = tuple(structs.replace(version, limits=_HURRY) for version in feed.versions)
-    return structs.replace(feed, versions=versions)
+    return feed.with_limits(_HURRY)
 
 
 @contextlib.contextmanager

@@ -11,8 +11,13 @@ import click
 
 from ssmd.archive import layout
 from ssmd.bus import reader
-from ssmd.bus.settings import BusSettings, from_env
-from ssmd.cli.options import FeedType, directory_option
+from ssmd.bus.settings import BusSettings
+from ssmd.cli.env_options import environment_name_option, named_environment
+from ssmd.cli.options import (
+    FeedType,
+    bus_settings,
+    directory_option,
+)
 from ssmd.cli.output import examples
 from ssmd.cli.rows import Rows
 from ssmd.cli.single import owner_of
@@ -40,7 +45,7 @@ _AHEAD: Final = 1000
 @click.option("--feed", type=FeedType(), help="Only this feed; needed where no `ssmd up` runs.")
 @click.option("--type", "kind", default="*", help="Only this message type.")
 @click.option("--symbol", help="Only this symbol, as the venue writes it.")
-@click.option("--environment", default="local", show_default=True, help="With --feed and NATS_URL.")
+@environment_name_option("--environment", "With --feed, where no `ssmd up` runs.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many lines.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option(
@@ -85,9 +90,10 @@ def _streams(
             raise ConfigError(message, remedy=remedy)
         return owner.settings, owner.streams
     if owner is None:
-        named = feed.name, feed.category
-        prefixes = {subject.stream(environment, *named): subject.prefix(environment, *named)}
-        return from_env(), prefixes
+        place = named_environment(environment)
+        told = registry.streams_of(feed, place)
+        bus = bus_settings(place.transport.url, place.secrets("transport"))
+        return bus, {each.stream: each.subject_prefix for each in told}
     matching = {s: p for s, p in owner.streams.items() if feed.name in p.split(".")}
     if not matching:
         message = f"The feed {feed.name!r} is not being recorded in {directory}."

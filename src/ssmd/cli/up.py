@@ -14,9 +14,10 @@ import msgspec
 from ssmd.archive import layout
 from ssmd.cli import conservation
 from ssmd.cli.init import DEFAULT_FILE
-from ssmd.cli.options import DEFAULT_DIRECTORY, check_bus, make_directory
+from ssmd.cli.master import is_kept
+from ssmd.cli.options import DEFAULT_DIRECTORY, check_bus, known_feed, make_directory
 from ssmd.cli.output import Output, examples, output_options, size
-from ssmd.cli.pipeline import ARCHIVER, COMPACTOR, Pipeline
+from ssmd.cli.pipeline import ARCHIVER, COMPACTOR, Pipeline, recorders_of
 from ssmd.cli.single import Claim, Owner
 from ssmd.cli.watch import Reading, Watch, read
 from ssmd.feeds import registry
@@ -147,7 +148,7 @@ def _machine(
 
 
 def _feed(choice: FeedChoice) -> FeedConfig:
-    feed = registry.load_feed(choice.feed)
+    feed = known_feed(choice.feed)
     return feed if choice.symbols is None else feed.with_symbols(choice.symbols)
 
 
@@ -192,9 +193,11 @@ async def _record(
 ) -> Summary:
     """Start, watch, and drain when asked."""
     clock = SystemClock()
-    pipeline = Pipeline(machine, feeds, clock=clock, compacts=machine.tables)
+    pipeline = Pipeline(
+        machine, feeds, clock=clock, compacts=machine.tables, keeps=is_kept(machine, feeds)
+    )
     stop = asyncio.Event()
-    names = [feed.name for feed in feeds]
+    names = [name for feed in feeds for name in recorders_of(feed)]
     before = conservation.spooled(Path(machine.dir), names)
     try:
         await pipeline.start()  # a Ctrl-C before it is up interrupts; the spool keeps
@@ -217,13 +220,21 @@ def _announce(
     """What is recorded, where, and where to look."""
     day = today(clock)
     for feed in feeds:
+        parts = f"by {' and '.join(feed.categories)}, " if feed.categories else ""
         output.lines(
-            f"Recording {feed.name}: {feed.universe.extent},"
+            f"Recording {feed.name}: {parts}{feed.universe.extent},"
             f" {', '.join(feed.universe.channels)}, from {feed.endpoint(day)}"
         )
+    if pipeline.trouble:
+        output.note(f"No security master is kept. {pipeline.trouble}")
     output.lines(
         f"Archive:  {pipeline.machine.dir}",
         f"Bus:      {pipeline.bus.url}",
+        *(
+            [f"Listings: of {', '.join(pipeline.master.venues)}; see `ssmd secmaster --help`"]
+            if pipeline.master is not None
+            else []
+        ),
         *(f"Metrics:  {url}/metrics  ({name})" for name, url in pipeline.addresses.items()),
         f"Logs:     {pipeline.run_dir / 'logs'}",
     )
@@ -274,6 +285,11 @@ async def _drain(
 ) -> Summary:
     """Close connections, archive what is under way, seal."""
     await pipeline.stop(pipeline.connectors)
+    for name in () if pipeline.master is None else pipeline.master.names:
+        try:
+            await pipeline.stop([name])
+        except Unavailable as error:  # what it did not tell yet the next run tells
+            output.note(str(error))
     deadline = clock.mono() + _CATCH_UP_S
     try:
         while (behind := await pipeline.behind()) and clock.mono() < deadline:

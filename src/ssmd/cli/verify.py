@@ -9,6 +9,7 @@ from ssmd.archive.ledger.rebuild import rebuild as made_again
 from ssmd.archive.store.opening import open_store
 from ssmd.archive.verify import Report
 from ssmd.archive.verify import verify as prove
+from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import archive_url_argument
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.progress import Progress
@@ -26,6 +27,7 @@ _SHOWN = 3
         ("ssmd verify ./data --json | tail -1", "the report for a program"),
     )
 )
+@notify_on_failure
 @archive_url_argument
 @click.option(
     "--rebuild",

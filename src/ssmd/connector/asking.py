@@ -9,7 +9,7 @@ from ssmd.connector.absence import Before
 from ssmd.connector.backfill import Backfill
 from ssmd.connector.discovery import DiscoveryUniverse
 from ssmd.connector.inquiry import Statement
-from ssmd.connector.rest import SHARD, RestConnection
+from ssmd.connector.rest import RestConnection
 from ssmd.connector.settings import Tuning
 from ssmd.connector.shard import Feed
 from ssmd.connector.spool.spool import Spool
@@ -80,9 +80,15 @@ class Asking:
             clock=clock,
             telemetry=telemetry,
             partial=feed.venue.rest.partial,
+            timekeeper=feed.timekeeper,
+            share=feed.share,
         )
         self.http = Http(
-            feed.venue.rest, clock=clock, addresses=services, recorder=self._record, tls=tls
+            feed.share.asks(feed.venue.rest),
+            clock=clock,
+            addresses=services,
+            recorder=self._record,
+            tls=tls,
         )
 
     def discover(
@@ -155,7 +161,7 @@ def before(spool: Spool) -> Before | None:
     shards = frozenset(
         connection
         for shard, connection in spool.lives.latest.items()
-        if not shard.endswith(f"-{SHARD}")
+        if shard.rpartition("-")[2].isdigit()
     )
     for position in range(spool.written, max(-1, spool.written - _LOOKED_AT), -1):
         envelope = spool.find(position)

@@ -7,7 +7,7 @@ from typing import Final
 from ssmd.connector.telemetry import Telemetry
 from ssmd.feeds.universe import Discovery
 from ssmd.model.errors import SsmdError
-from ssmd.model.filters import Filters, Selection, Selector
+from ssmd.model.filters import Selection, Selector
 from ssmd.model.rest import CatalogQuery
 from ssmd.model.subscription import Subscription
 from ssmd.model.timestamp import SECOND_NS
@@ -152,7 +152,7 @@ class DiscoveryUniverse:
         filters = self._discovery.filters
         selector = Selector(filters, now.wall)
         _, rejects = await sift(
-            self._venue.rest.catalog(_query(filters, now.wall)),
+            self._venue.rest.catalog(query(self._venue, self._discovery, now.wall)),
             self._fetcher(),
             selector,
             self._discovery.max_pages,
@@ -194,13 +194,19 @@ class DiscoveryUniverse:
         return backoff.delay(self._failures - 1, _BASE_S, min(_CAP_S, interval_s), self._chance())
 
 
-def _query(filters: Filters, now_ts: int) -> CatalogQuery:
-    """What the venue may leave out of its listing, if it can: what the filters would exclude."""
+def query(venue: Venue, discovery: Discovery, now_ts: int) -> CatalogQuery:
+    """What the venue may leave out of its listing, if it can: what the filters would exclude.
+
+    Where an instrument is in several categories, it tells the one that was asked for. So every
+    division of a feed asks for the same ones, and each instrument is in one of them.
+    """
+    filters = discovery.filters
     within_s = filters.close_within_s
+    several = venue.categories == "several" and discovery.among
     return CatalogQuery(
         active=_TRADED.issuperset(filters.statuses),
         series=filters.series,
-        categories=filters.categories,
+        categories=discovery.among if several else filters.categories,
         close_before_ts=None if within_s is None else now_ts + round(within_s * SECOND_NS),
     )
 

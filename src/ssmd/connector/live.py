@@ -15,8 +15,18 @@ class Live:
         self.connection = connection
         self.socket = socket
         self.over_mono: float | None = None
+        self._answered = False
 
     @property
     def is_over(self) -> bool:
         """Whether the socket is closed."""
         return self.socket.ended.done()
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether everything it was to hold was confirmed or refused, at least once.
+
+        What is added later does not undo it: an instrument more is no new beginning.
+        """
+        self._answered = self._answered or self.connection.session.ready
+        return self._answered

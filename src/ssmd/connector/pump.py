@@ -34,6 +34,7 @@ class Pump:
 
     Attributes:
         refused: How many envelopes the bus refused for good.
+        has_given: Whether the bus has stored anything.
     """
 
     def __init__(self, spool: Spool, telemetry: Telemetry, *, aside: Path) -> None:
@@ -45,6 +46,7 @@ class Pump:
             aside: File that keeps what the bus refuses, as spool records.
         """
         self.refused = 0
+        self.has_given = False
         self._spool = spool
         self._telemetry = telemetry
         self._aside = aside
@@ -61,10 +63,10 @@ class Pump:
                 continue
             for position, envelope in taken:
                 bus.publish(position, envelope)
-            self._telemetry.published(taken[-1][0])
 
     def acknowledged(self, position: int, sequence: int, duplicate: bool) -> None:
         """The bus stored an envelope."""
+        self.has_given = True
         self._spool.acknowledged(position, sequence)
 
     def refuse(self, position: int, reason: str) -> None:

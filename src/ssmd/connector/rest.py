@@ -10,6 +10,7 @@ import msgspec
 import ssmd
 from ssmd.connector.spool.lives import Life
 from ssmd.connector.telemetry import Telemetry
+from ssmd.feeds.share import WHOLE, Share
 from ssmd.model.envelope import BACKFILL, CONNECTION, LEDGER, REST, SENT, Envelope
 from ssmd.model.frame import Opcode
 from ssmd.model.records import Backfilled, Closed, Fetched, Opened
@@ -18,16 +19,19 @@ from ssmd.model.rest import Span
 from ssmd.runtime.clock import Clock
 from ssmd.runtime.http import Answer, Asked
 from ssmd.runtime.identity import new_connection_id
+from ssmd.runtime.timekeeping import Timekeeper
 
 _OK: Final = 200
 SHARD: Final = "rest"
-"""Stands in ids where WebSocket connections have the number of their shard."""
+"""Stands in opening records where WebSocket connections have the number of their shard."""
 
 
 class Lives(Protocol):
     """Which connections there are."""
 
-    latest: dict[str, str]
+    def before(self, shard: str, reason: str) -> tuple[str | None, str]:
+        """What a new connection of a shard follows, and why it is made."""
+        ...
 
     def begin(self, connection: str, feed: str, category: str | None) -> Life:
         """A connection is made; its counters begin."""
@@ -101,6 +105,8 @@ class RestConnection:
         rotation: Rotation | None = None,
         reason: str = "start",
         partial: frozenset[str] = frozenset(),
+        timekeeper: Timekeeper | None = None,
+        share: Share = WHOLE,
     ) -> None:
         """Begin nothing yet.
 
@@ -115,6 +121,8 @@ class RestConnection:
             rotation: When another connection is begun.
             reason: Why the first is.
             partial: Channels that say more than their history tells.
+            timekeeper: Told of the venue's time, and asked how right ours is; None makes one.
+            share: Which connector of the feed's asks.
         """
         self._feed = feed
         self._category = category
@@ -128,6 +136,8 @@ class RestConnection:
         self._current: _Open | None = None
         self._reason = reason
         self._partial = partial
+        self._timekeeper = timekeeper or Timekeeper(clock)
+        self._shard = share.rest
         self.trouble = ""
         """What was wrong with the last answer about now, in one phrase; empty if all was well."""
 
@@ -151,6 +161,7 @@ class RestConnection:
 
     def answered(self, asked: Asked, answer: Answer, purpose: str) -> None:
         """It was answered, or given up."""
+        self._timekeeper.heard(answer)
         current = self._open.get(asked.connection)
         if current is None:
             return  # closed meanwhile: its record ends there
@@ -248,8 +259,8 @@ class RestConnection:
         return age_s >= self._rotation.age_s or current.life.ordinal + 1 >= self._rotation.frames
 
     def _begin(self, reason: str) -> _Open:
-        previous = self._spool.lives.latest.get(f"{self._feed}-{SHARD}")
-        connection = new_connection_id(self._feed, SHARD, self._clock)
+        previous, reason = self._spool.lives.before(f"{self._feed}-{self._shard}", reason)
+        connection = new_connection_id(self._feed, self._shard, self._clock)
         opened = Opened(
             feed=self._feed,
             venue=self._venue,
@@ -261,6 +272,7 @@ class RestConnection:
             reason=reason,
             version=ssmd.__version__,
             host=platform.node(),
+            clock=self._timekeeper.state(),
         )
         life = self._spool.lives.begin(connection, self._feed, self._category)
         current = self._open[connection] = _Open(life, self._clock.mono())

@@ -1,8 +1,7 @@
 """A connector: one feed, from the venue's sockets over the spool to the bus."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,36 +12,42 @@ from ssmd.bus.settings import BusSettings
 from ssmd.bus.streams import Streams
 from ssmd.connector.asking import Asking, addresses
 from ssmd.connector.blocked import LoopWatch, tell
+from ssmd.connector.conditions import Conditions
+from ssmd.connector.draining import drain
+from ssmd.connector.feed import Feed, secrets_of
 from ssmd.connector.gate import Gate
 from ssmd.connector.graves import close_dead
+from ssmd.connector.heritage import Heritage, scanner
 from ssmd.connector.liveness import Liveness
 from ssmd.connector.onlooker import Onlooker
 from ssmd.connector.pump import Pump
 from ssmd.connector.settings import Tuning, spool_limits, tuning
-from ssmd.connector.shard import Feed, Shard
+from ssmd.connector.shard import Shard
 from ssmd.connector.socket import tls_context
 from ssmd.connector.spool.device import SYSTEM, Device
 from ssmd.connector.spool.lock import Lock
 from ssmd.connector.spool.spool import Spool
 from ssmd.connector.supervisor import Supervisor
 from ssmd.connector.telemetry import Telemetry
-from ssmd.connector.universe import StaticUniverse
-from ssmd.feeds.account import account_secrets
+from ssmd.connector.universe import SharedUniverse, StaticUniverse
+from ssmd.connector.versions import Versions
 from ssmd.feeds.environment import EnvironmentConfig
 from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.registry import stream_of
+from ssmd.feeds.share import WHOLE, Share
 from ssmd.model.errors import ConfigError, Unavailable
 from ssmd.model.universe import UniverseSource
 from ssmd.runtime import service
 from ssmd.runtime.clock import Clock, SystemClock, today
 from ssmd.runtime.health import Health
 from ssmd.runtime.tasks import Stop, Tasks
+from ssmd.runtime.timekeeping import Timekeeper
 from ssmd.venues import load
 
 _RETRY_S: Final = 2.0
 _FLOOR_S: Final = 2.0
 _COVERAGE_S: Final = 300.0
 _INSPECT_S: Final = 1.0
-_DRAIN_LOOK_S: Final = 0.02
 
 
 async def run(
@@ -55,7 +60,8 @@ async def run(
     listen: tuple[str, int] = ("127.0.0.1", 0),
     ca_file: str | None = None,
     name: str = "connector",
-    universe: UniverseSource | None = None,
+    universe: Callable[[Health], UniverseSource] | None = None,
+    share: Share = WHOLE,
     details: Mapping[str, object] | None = None,
     clock: Clock | None = None,
     device: Device = SYSTEM,
@@ -71,7 +77,9 @@ async def run(
         listen: Host and port of the health server; port 0 takes a free one.
         ca_file: Certificates that may sign the venue's; None trusts the system's.
         name: The service's name, also of its run file.
-        universe: What is wanted; None takes the feed's own.
+        universe: Makes what says what is wanted, given where to show how it is; None takes the
+            feed's own.
+        share: What of it is ours, where several connectors record the feed.
         details: More for the run file.
         clock: The time; the machine's own when None.
         device: The disk under the spool.
@@ -86,19 +94,23 @@ async def run(
     """
     times: Clock = SystemClock() if clock is None else clock
     environment.require_feed(feed.name)
+    health = Health()
     connector = Connector(
         feed,
         environment,
         directory=directory,
         bus=bus,
         ca_file=ca_file,
-        universe=universe,
+        universe=None if universe is None else universe(health),
+        share=share,
+        health=health,
         clock=times,
         device=device,
     )
     shown = {
         "feed": feed.name,
         "stream": connector.stream,
+        "share": str(share),
         "spool": str(directory),
         **(details or {}),
     }
@@ -111,6 +123,7 @@ async def run(
         details=shown,
         clock=times,
         announce="listening",
+        timekeeper=connector.timekeeper,
     )
 
 
@@ -118,7 +131,8 @@ class Connector:
     """The parts of one connector, wired.
 
     Attributes:
-        health: Its conditions: `shards`, `spool`, `bus`; `universe` when it is discovered.
+        health: Its conditions: `shards`, `spool`, `bus`; `universe` when it is not static.
+        timekeeper: How right its clock is.
         stream: The stream it publishes to.
     """
 
@@ -132,31 +146,42 @@ class Connector:
         clock: Clock,
         ca_file: str | None = None,
         universe: UniverseSource | None = None,
+        share: Share = WHOLE,
+        health: Health | None = None,
         device: Device = SYSTEM,
     ) -> None:
+        place = stream_of(feed, environment)
         venue = load(feed.venue)
         at = today(clock)
-        self.health = Health()
-        self.stream = environment.stream(feed.name, feed.category)
+        self.health = health or Health()
+        self.timekeeper = Timekeeper(clock)
+        self.stream = place.stream
         self._transport = environment.transport
-        self._prefix = environment.subject_prefix(feed.name, feed.category)
+        self._prefix = place.subject_prefix
         self._bus = bus
         self._clock = clock
         self._tuning: Tuning = tuning(environment.connector)
-        self._telemetry = Telemetry(feed.name, feed.category)
+        self._share = share
+        self._telemetry = Telemetry(feed.name, feed.category, venue.types, share.first)
         self._feed = Feed(
             name=feed.name,
             category=feed.category,
             venue=venue,
             endpoint=feed.endpoint(at),
-            limits=environment.connector.limits(feed.limits(venue.limits, at)),
+            limits=share.limits(environment.connector.limits(feed.limits(venue.limits, at))),
             parameters=feed.parameters(at),
-            secrets=_secrets(feed, environment, at),
+            secrets=secrets_of(feed, environment, at),
+            timekeeper=self.timekeeper,
+            share=share,
         )
         complaints = venue.check(self._feed.parameters)
         if complaints:
             message = f"The parameters of the feed {feed.name!r} are refused: {complaints[0]}"
             raise ConfigError(message, remedy="Correct parser_config in feed.yaml.")
+        if universe is None and feed.universe.secmaster is not None:
+            message = f"The feed {feed.name!r} follows the security master, which is not here."
+            raise ConfigError(message, remedy="Start it with `ssmd connector run`, or `ssmd up`.")
+        self._versions = Versions(feed, at)
         self._channels = feed.universe.channels
         self._universe = universe or StaticUniverse(feed, venue, self._telemetry)
         self._discovery = feed.universe.discovery if universe is None else None
@@ -217,24 +242,38 @@ class Connector:
         universe = self._universe
         if self._discovery is not None:
             universe = asking.discover(self._discovery, self._channels, self.health)
+        conditions = Conditions(self.health, self._feed.venue, self._clock, spool, supervisor)
+        conditions.include(
+            publisher,
+            self._stream_fits.is_set,
+            lambda: not pump.has_given and spool.unpublished > 0,
+        )
         try:
             async with Tasks(stop, self._clock) as tasks:
                 tasks.start("fsync", spool.run)
-                tasks.start("inspect", lambda: self._inspect(spool, supervisor, publisher, asking))
+                tasks.start("inspect", lambda: self._inspect(spool, supervisor, conditions, asking))
                 tasks.start("bus", lambda: self._tend_bus(spool, publisher))
                 tasks.start("pump", lambda: self._run_pump(pump, publisher))
-                tasks.start("universe", lambda: supervisor.follow(universe))
+                tasks.start("universe", lambda: self._follow(spool, supervisor, universe))
                 tasks.start("watchdog", supervisor.watchdog)
                 tasks.start("reconcile", supervisor.reconcile)
                 tasks.start("liveness", lambda: self._watch_rhythm(supervisor, asking))
+                tasks.start("versions", self._versions.follow(self._clock, self.health, stop))
                 if backfill is not None:
                     tasks.start("backfill", backfill.run)
-                await stop.wait()
+                with self.health.looking(conditions.look):
+                    await stop.wait()
                 for name in ("backfill", "watchdog", "reconcile", "liveness", "universe"):
                     await tasks.end(name)
                 await supervisor.close()
                 asking.finish()
-                await self._drain(spool, publisher)
+                await drain(
+                    spool,
+                    publisher,
+                    clock=self._clock,
+                    tuning=self._tuning,
+                    telemetry=self._telemetry,
+                )
         finally:
             await asking.close()
             await publisher.close()
@@ -250,7 +289,7 @@ class Connector:
 
         def shard(index: int) -> Shard:
             return Shard(
-                index,
+                self._share.first + index,
                 self._feed,
                 spool=spool,
                 clock=self._clock,
@@ -271,6 +310,12 @@ class Connector:
             telemetry=self._telemetry,
         )
         return supervisor
+
+    async def _follow(self, spool: Spool, supervisor: Supervisor, universe: UniverseSource) -> None:
+        """Learn what other processes have of our shards, then record our share of the universe."""
+        scan = scanner(self._bus, self._clock, self.stream, self._prefix)
+        await Heritage(self._share, spool.lives, scan, self._clock, self._telemetry).learn()
+        await supervisor.follow(SharedUniverse(universe, self._share))
 
     async def _watch_rhythm(self, supervisor: Supervisor, asking: Asking) -> None:
         """Find instruments that stand still while their peers move."""
@@ -297,7 +342,7 @@ class Connector:
             refused=pump.refuse,
             clock=self._clock,
             stream_changed=changed,
-            window=self._transport.window,
+            window=self._share.window(self._transport.window),
             feed=self._feed.name,
             category=self._feed.category,
         )
@@ -344,43 +389,11 @@ class Connector:
             await self._clock.sleep(_FLOOR_S)
 
     async def _inspect(
-        self, spool: Spool, supervisor: Supervisor, publisher: Publisher, asking: Asking
+        self, spool: Spool, supervisor: Supervisor, conditions: Conditions, asking: Asking
     ) -> None:
         while True:
             asking.report()
             spool.inspect()
-            ok, reason = spool.condition
-            self.health.set("spool", ok=ok, reason=reason)
-            self.health.warn("spool", spool.warning)
             supervisor.look()
-            ok, reason = supervisor.condition
-            self.health.set("shards", ok=ok, reason=reason)
-            self.health.warn("shards", supervisor.warning)
-            if self._stream_fits.is_set():
-                self.health.set("bus", ok=publisher.connected, reason=publisher.problem)
+            conditions.look()
             await self._clock.sleep(_INSPECT_S)
-
-    async def _drain(self, spool: Spool, publisher: Publisher) -> None:
-        """Give the bus everything, within a bound; the rest waits in the spool."""
-        spool.flush()
-        began = seen = self._clock.mono()
-        while spool.unpublished:
-            now = self._clock.mono()
-            seen = now if publisher.connected else seen
-            if now - began > self._tuning.drain_s or now - seen > self._tuning.away_s:
-                break
-            await self._clock.sleep(_DRAIN_LOOK_S)
-        if spool.unpublished:
-            self._telemetry.left_in_spool(spool.unpublished)
-        await spool.sync()
-
-
-def _secrets(feed: FeedConfig, environment: EnvironmentConfig, at: date) -> Mapping[str, str]:
-    """What opens the venue's door, checked where the feed says that keys are needed.
-
-    Raises:
-        ConfigError: They are missing, or not what the venue takes.
-    """
-    if feed.effective(at).auth_method == "api_key":
-        return account_secrets(feed, environment)
-    return environment.secrets()

@@ -5,14 +5,13 @@ import contextlib
 import platform
 import random
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
-
-import msgspec
 
 import ssmd
 from ssmd.connector.connection import Connection
 from ssmd.connector.errors import ConnectFailed
+from ssmd.connector.feed import Feed
 from ssmd.connector.gate import Gate
 from ssmd.connector.live import Live
 from ssmd.connector.onlooker import Onlooker
@@ -24,8 +23,8 @@ from ssmd.connector.telemetry import ShardTelemetry
 from ssmd.connector.upgrade import Upgrade
 from ssmd.model import subscription
 from ssmd.model.records import Opened
-from ssmd.model.subscription import Limits, Subscription
-from ssmd.model.venue import SessionOptions, Venue
+from ssmd.model.subscription import Subscription
+from ssmd.model.venue import SessionOptions
 from ssmd.runtime import backoff
 from ssmd.runtime.clock import Clock, within
 from ssmd.runtime.identity import new_connection_id
@@ -34,28 +33,6 @@ __all__ = ["Feed", "Live", "Shard"]
 _ABRUPT: Final = frozenset({"silence", "pong", "send_timeout", "oversize", "host_suspended"})
 """The other side does not answer, or must not go on: no handshake."""
 _REPORT_S: Final = 0.5
-
-
-class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """What every shard of a feed needs to know of it.
-
-    Attributes:
-        name: The feed's name.
-        category: Its division, if any.
-        venue: The exchange.
-        endpoint: Where to connect.
-        limits: The venue's limits with the feed's overrides.
-        parameters: The feed's own parameters of the venue.
-        secrets: Credentials by name.
-    """
-
-    name: str
-    category: str | None
-    venue: Venue
-    endpoint: str
-    limits: Limits
-    parameters: Mapping[str, object] = {}
-    secrets: Mapping[str, str] = {}
 
 
 class Shard:
@@ -237,8 +214,12 @@ class Shard:
 
     async def _open(self, reason: str, old: Live | None = None) -> Live | None:
         """One attempt, its seat being taken; None when it failed, the seat being free again."""
+        # A successor follows whom it is to replace, whichever others were tried before.
+        previous = old.connection.id if old else None
+        if previous is None:
+            previous, reason = self._spool.lives.before(self.id, reason)
         try:
-            connection, socket = await self._dial(reason, old)
+            connection, socket = await self._dial(reason, previous)
         except BaseException as error:
             self._gate.seats.free()
             if not isinstance(error, ConnectFailed):
@@ -256,11 +237,9 @@ class Shard:
         ticker.add_done_callback(lambda task: self._ticker_done(task, live))
         return live
 
-    async def _dial(self, reason: str, old: Live | None) -> tuple[Connection, Socket]:
+    async def _dial(self, reason: str, previous: str | None) -> tuple[Connection, Socket]:
         async with self._gate:
             now = self._clock.now()
-            # A successor follows whom it is to replace, whichever others were tried before.
-            previous = old.connection.id if old else self._spool.lives.latest.get(self.id)
             share = subscription.Shard(self._feed.name, self.index, self.wanted)
             handshake = self._feed.venue.handshake(
                 self._feed.endpoint, share, self._feed.secrets, now
@@ -304,6 +283,7 @@ class Shard:
             version=ssmd.__version__,
             host=platform.node(),
             shards=self._shards(),
+            clock=None if feed.timekeeper is None else feed.timekeeper.state(),
         )
         connection = Connection(
             self._spool.lives.begin(connection_id, feed.name, feed.category),

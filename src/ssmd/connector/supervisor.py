@@ -62,6 +62,7 @@ class Supervisor:
         self._tuning = tuning
         self._telemetry = telemetry
         self._plan: tuple[subscription.Shard, ...] = ()
+        self._is_told = False
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._refusals = Refusals()
         self._reconciler = Reconciler(tuning, telemetry)
@@ -74,6 +75,7 @@ class Supervisor:
     async def apply(self, wanted: Iterable[Subscription]) -> None:
         """Plan anew; only shards whose share changed are told."""
         whole = frozenset(wanted)
+        self._is_told = True
         if not whole:
             self._telemetry.universe_empty()
         before = {shard.index: shard.subscriptions for shard in self._plan}
@@ -115,16 +117,27 @@ class Supervisor:
 
     @property
     def condition(self) -> tuple[bool, str]:
-        """Whether every share is on an open connection and not all is refused; else a sentence."""
+        """Whether every share is held by a connection, but for what is refused; else a sentence.
+
+        Open is not enough: whoever ends because another connector is ready must know that it
+        receives. What is refused, or never answered, is as answered as it will be.
+        """
+        if not self._is_told:
+            return False, "what is wanted is not known yet"
         if wholly := self._refusals.judge(self._held)[0]:
             return False, wholly
-        away = self.disconnected
-        return not away, f"not connected: {', '.join(away)}"
+        if away := self.disconnected:
+            return False, f"not connected: {', '.join(away)}"
+        if unsure := self._unanswered:
+            return False, f"not everything asked for is answered yet on {', '.join(unsure)}"
+        return True, ""
 
     @property
     def warning(self) -> str:
         """A sentence about what is wanted and not recorded though all is well otherwise."""
         sentences = []
+        if self._is_told and not self._plan:
+            sentences.append("nothing is wanted at the moment: no connection is made")
         if self.overflow:
             sentences.append(
                 f"{len(self.overflow)} subscriptions found no room on"
@@ -144,6 +157,16 @@ class Supervisor:
             and (runner := self.shards.get(shard.index)) is not None
             and not runner.is_connected
         ]
+
+    @property
+    def _unanswered(self) -> list[str]:
+        """Connections that hold a share, as far as is known: not all of it was answered yet."""
+        lives = [
+            runner.current
+            for shard in self._plan
+            if shard.subscriptions and (runner := self.shards.get(shard.index)) is not None
+        ]
+        return [live.connection.id for live in lives if live is not None and not live.is_answered]
 
     async def reconcile(self) -> None:
         """Hold what is wanted against what was answered, again and again, until cancelled."""

@@ -1,18 +1,21 @@
 """What is worth seeing of a connector: one function per moment."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 import msgspec
 import structlog
 
-from ssmd.model.event import Event, Gap, Unsubscribed
+from ssmd.connector.shard_telemetry import ShardTelemetry
+from ssmd.model.envelope import CONTROL, UNREAD
 from ssmd.model.filters import Selection
 from ssmd.model.missing import Missing
-from ssmd.model.records import Closed, Judged, LossReason
+from ssmd.model.records import Judged, LossReason
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.runtime import metrics
 from ssmd.runtime.logging import incident
 
+__all__ = ["ShardTelemetry", "Telemetry"]
 log = structlog.get_logger("ssmd.connector")
 
 
@@ -22,9 +25,17 @@ class Telemetry:
     Attributes:
         feed: The feed's name.
         category: Its division; empty when there is none.
+
+    Args:
+        types: Every message type its sessions can give.
+        first: The number of the first shard of the plan: those of replicas do not collide.
     """
 
-    def __init__(self, feed: str, category: str | None = None) -> None:
+    def __init__(
+        self, feed: str, category: str | None = None, types: Iterable[str] = (), first: int = 0
+    ) -> None:
+        self._types = sorted({CONTROL, UNREAD, *types})
+        self._first = first
         self.feed = feed
         self.category = category or ""
         self._labels = (self.feed, self.category)
@@ -58,9 +69,8 @@ class Telemetry:
         """The device does not make writes durable."""
         incident("spool.sync_failed", feed=self.feed, error=error)
 
-    def synced(self, position: int, seconds: float) -> None:
-        """Everything up to a position is durable."""
-        metrics.SPOOL_POSITION.labels(*self._labels, "spooled").set(position)
+    def synced(self, seconds: float) -> None:
+        """A group of writes is durable."""
         metrics.SPOOL_SYNC_SECONDS.labels(*self._labels).observe(seconds)
 
     def disk_low(self, free_bytes: int, wanted_bytes: int) -> None:
@@ -91,11 +101,12 @@ class Telemetry:
         """What one turn received is written, this long after its first frame came, in ns."""
         self._flushes.append(duration_ns)
 
-    # --- publishing
+    def rungs(self, **positions: int) -> None:
+        """Up to which position everything reached a rung of durability, about once a second."""
+        for rung, position in positions.items():
+            metrics.SPOOL_POSITION.labels(*self._labels, rung).set(position)
 
-    def published(self, position: int) -> None:
-        """Everything up to a position was given to the bus."""
-        metrics.SPOOL_POSITION.labels(*self._labels, "written").set(position)
+    # --- publishing
 
     def set_aside(self, position: int, reason: str) -> None:
         """The bus refused an envelope for good; it is kept in a file and declared."""
@@ -119,6 +130,14 @@ class Telemetry:
         )
         if damaged:
             incident("spool.damaged", feed=self.feed, damaged_bytes=damaged)
+
+    def heritage_unknown(self, reason: str) -> None:
+        """What other processes had is not known: the first connections may name no predecessor."""
+        log.warning("connector.heritage_unknown", feed=self.feed, reason=reason)
+
+    def handover(self, connections: list[str]) -> None:
+        """Another process has these: what is made here is made before they end."""
+        log.info("connector.handover", feed=self.feed, connections=connections)
 
     def waiting_for_bus(self, reason: str) -> None:
         """The bus is away; what is received waits in the spool."""
@@ -255,132 +274,8 @@ class Telemetry:
         """The event loop did not turn: nothing is received meanwhile."""
         incident("connector.loop_blocked", feed=self.feed, seconds=round(seconds, 3))
 
-    def shard(self, index: int) -> "ShardTelemetry":
-        """The moments of one shard."""
-        return ShardTelemetry(self.feed, self.category, index)
-
-
-class ShardTelemetry:
-    """The moments of one shard's connections."""
-
-    def __init__(self, feed: str, category: str, index: int) -> None:
-        self._shard = f"{feed}-{index}"
-        self._labels = labels = (feed, category, str(index))
-        metrics.touch(feed, category, index)
-        self._frames = metrics.FRAMES.labels(*labels)
-        self._bytes = metrics.BYTES.labels(*labels)
-        self._latency = metrics.VENUE_LATENCY.labels(feed, category)
-        self._latencies: list[int] = []
-        self._counts: dict[str, int] = {}
-        self._new_frames = self._new_bytes = 0
-
-    def count(
-        self, kind: str, size: int, part: int, ts_event: int | None, ts_recv: int | None
-    ) -> None:
-        """An envelope was made of a frame; `report_counts` makes it visible. Times in ns."""
-        self._counts[kind] = self._counts.get(kind, 0) + 1
-        if part == 0:
-            self._new_frames += 1
-            self._new_bytes += size
-            if ts_event is not None and ts_recv is not None:
-                self._latencies.append(ts_recv - ts_event)
-
-    def report(
-        self,
-        *,
-        idle_s: float,
-        wall: int,
-        subscribed: int,
-        receiving: int,
-        refused: int,
-        pong_age_s: float | None,
-    ) -> None:
-        """How the connection is, twice a second."""
-        metrics.IDLE.labels(*self._labels).set(idle_s)
-        metrics.LAST_ACTIVITY.labels(*self._labels).set(wall / SECOND_NS - idle_s)
-        metrics.SUBSCRIBED.labels(*self._labels).set(subscribed)
-        metrics.RECEIVING.labels(*self._labels).set(receiving)
-        metrics.REFUSED.labels(*self._labels).set(refused)
-        if pong_age_s is not None:
-            metrics.PONG_AGE.labels(*self._labels).set(pong_age_s)
-
-    def report_counts(self) -> None:
-        """What came since the last time, twice a second."""
-        for kind, number in self._counts.items():
-            metrics.MESSAGES.labels(*self._labels, kind).inc(number)
-        self._frames.inc(self._new_frames)
-        self._bytes.inc(self._new_bytes)
-        metrics.observe_all(self._latency, (ns / SECOND_NS for ns in self._latencies))
-        self._counts = {}
-        self._latencies = []
-        self._new_frames = self._new_bytes = 0
-
-    def unread(self, reason: str) -> None:
-        """A frame was not understood; it is kept all the same."""
-        metrics.PARSE_ERRORS.labels(*self._labels).inc()
-        log.warning("connector.frame_unread", shard=self._shard, reason=reason)
-
-    def session_failed(self, where: str, error: str) -> None:
-        """The session raised: a bug of ours; no frame is lost by it."""
-        incident("connector.session_failed", shard=self._shard, where=where, error=error)
-
-    def event(self, event: Event) -> None:
-        """The session said something about subscriptions or gaps."""
-        if isinstance(event, Gap):
-            metrics.VENUE_GAPS.labels(*self._labels, event.kind).inc()
-        elif isinstance(event, Unsubscribed):
-            metrics.UNSUBSCRIBED.labels(*self._labels).inc()
-
-    def opened(self, connection: str, *, reason: str, peer: str, down_s: float) -> None:
-        """A connection is open."""
-        metrics.CONNECTED.labels(*self._labels).set(1)
-        metrics.DOWNTIME.labels(*self._labels).inc(down_s)
-        log.info("connector.opened", connection=connection, reason=reason, peer=peer)
-
-    def down(self) -> None:
-        """The shard has no open socket: nothing is held, nothing comes."""
-        metrics.CONNECTED.labels(*self._labels).set(0)
-        metrics.SUBSCRIBED.labels(*self._labels).set(0)
-        metrics.RECEIVING.labels(*self._labels).set(0)
-
-    def refused(self, count: int) -> None:
-        """So many subscriptions the venue refuses, as far as is known without a connection."""
-        metrics.REFUSED.labels(*self._labels).set(count)
-
-    def connect_failed(self, reason: str, retry_s: float) -> None:
-        """An attempt to connect failed; the next follows."""
-        metrics.RECONNECTS.labels(*self._labels, "connect_failed").inc()
-        log.warning(
-            "connector.connect_failed",
-            shard=self._shard,
-            reason=reason,
-            retry_s=round(retry_s, 3),
-        )
-
-    def ended(self, connection: str, closed: Closed, frames: int) -> None:
-        """A connection ended: everything a post-mortem asks for."""
-        metrics.RECONNECTS.labels(*self._labels, closed.reason).inc()
-        log.warning(
-            "connector.ended",
-            connection=connection,
-            reason=closed.reason,
-            code=closed.code,
-            lifetime_s=closed.lifetime_s,
-            frames=frames,
-            subscriptions=closed.subscriptions,
-            pong_age_s=closed.pong_age_s,
-        )
-
-    def watchdog(self, connection: str, silent_s: float) -> None:
-        """A connection was cut from outside because it received nothing."""
-        incident("connector.watchdog", connection=connection, silent_s=round(silent_s, 3))
-
-    def asked_again(self, count: int, connection: str) -> None:
-        """Wanted subscriptions were neither acknowledged nor refused; they are asked for again."""
-        metrics.RECONCILED.labels(*self._labels).inc(count)
-        log.warning("connector.asked_again", connection=connection, subscriptions=count)
-
-    def task_died(self, error: str, restart_s: float) -> None:
-        """The shard's task died: a bug; it is started again."""
-        metrics.TASK_DEATHS.labels("shard").inc()
-        incident("connector.shard_died", shard=self._shard, error=error, restart_s=restart_s)
+    def shard(self, index: int) -> ShardTelemetry:
+        """The moments of one shard of the plan; its series exist from now on."""
+        number = self._first + index
+        metrics.touch_types(self.feed, self.category, number, self._types)
+        return ShardTelemetry(self.feed, self.category, number)

@@ -1,11 +1,12 @@
 """What opens a venue's door: found in the environment's keys, else in variables of its name."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ssmd.feeds import registry
 from ssmd.feeds.environment import EnvironmentConfig
 from ssmd.feeds.feed import FeedConfig
+from ssmd.feeds.folder import own_feeds
 from ssmd.model.errors import ConfigError
 from ssmd.model.venue import Account, Venue
 from ssmd.runtime.secrets import Secrets
@@ -20,7 +21,7 @@ def account_secrets(
     """The credentials a feed's connections are opened with, checked; empty when none are needed.
 
     Keys of the environment come first; a field they do not give is looked for in the variable
-    `{VENUE}_{FIELD}`. A key that has the name of a shipped feed is for that feed alone; a feed
+    `{VENUE}_{FIELD}`. A key that has the name of a known feed is for that feed alone; a feed
     with a key of its own name, shipped or not, uses that one alone.
 
     Args:
@@ -33,9 +34,8 @@ def account_secrets(
     """
     venue = registry.venue(feed)
     account = venue.account
-    own = feed.name in environment.keys
-    strangers = set(environment.keys if own else registry.names()) - {feed.name}
-    found: dict[str, str] = dict(environment.secrets(environ=environ, without=strangers))
+    others = strangers(feed, environment)
+    found: dict[str, str] = dict(environment.secrets(environ=environ, without=others))
     if account is None:
         return Secrets(found)
     variables = os.environ if environ is None else environ
@@ -44,6 +44,21 @@ def account_secrets(
             found[name] = value
     _require(feed, venue, account, found)
     return Secrets(found)
+
+
+def strangers(
+    feed: FeedConfig, environment: EnvironmentConfig, known: Collection[str] | None = None
+) -> set[str]:
+    """Names of keys that are for other feeds: whoever records this one need not have them.
+
+    Args:
+        feed: What is to be recorded.
+        environment: Whose keys these are.
+        known: Names of all feeds there are; those this machine knows when None.
+    """
+    if feed.name in environment.keys:
+        return set(environment.keys) - {feed.name}
+    return set(registry.names(own_feeds()) if known is None else known) - {feed.name}
 
 
 def variables_of(venue: Venue) -> dict[str, str]:

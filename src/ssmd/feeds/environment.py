@@ -6,7 +6,16 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from ssmd.feeds.capture import ConnectorSettings, SpoolSettings
-from ssmd.feeds.values import Day, Name, Prefix, Section, Text, Token, check_bus_url
+from ssmd.feeds.values import (
+    Day,
+    Name,
+    Prefix,
+    Section,
+    Text,
+    Token,
+    check_bus_url,
+    check_database_url,
+)
 from ssmd.model import subject
 from ssmd.model.errors import ConfigError
 from ssmd.runtime import secrets
@@ -116,21 +125,20 @@ class KeyConfig(Section, frozen=True, kw_only=True):
 
 
 class Secmaster(Section, frozen=True, kw_only=True):
-    """Where the security master answers. Not supported yet.
+    """Where the security master is, for universes that follow it.
 
     Attributes:
-        url: Its address.
-        api_key: Name of the key that opens it.
-        categories: Which categories are wanted.
-        close_within_hours: Only what closes within this time, in hours.
-        games_only: Only games.
+        database_url: The PostgreSQL, without a password; None takes `DATABASE_URL`, else the
+            embedded one below the archive's root.
+        stream: The stream of its changes; None derives it from the environment's name.
     """
 
-    url: Text
-    api_key: Text | None = None
-    categories: tuple[Text, ...] = ()
-    close_within_hours: Annotated[int, Meta(ge=1, le=100_000)] | None = None
-    games_only: bool = False
+    database_url: Text | None = None
+    stream: Token | None = None
+
+    def __post_init__(self) -> None:
+        if self.database_url is not None:
+            check_database_url(self.database_url)
 
 
 class SubscriptionPacing(Section, frozen=True, kw_only=True):
@@ -150,7 +158,7 @@ class SubscriptionPacing(Section, frozen=True, kw_only=True):
 
 
 class Cdc(Section, frozen=True, kw_only=True):
-    """The security master's changes as they happen. Not supported yet.
+    """How the earlier system followed changes. Not supported: see `universe` of feed.yaml.
 
     Attributes:
         enabled: Whether they drive subscriptions.
@@ -208,9 +216,9 @@ class EnvironmentConfig(Section, frozen=True, kw_only=True):
         storage: Where the archive rests.
         keys: Credentials by name.
         schedule: Not supported: SSMD records around the clock.
-        secmaster: Not supported yet.
+        secmaster: Where the security master is, for universes that follow it.
         subscription: Not supported: pacing follows the venue's limits.
-        cdc: Not supported yet.
+        cdc: Not supported: see `universe` of feed.yaml.
         lifecycle: Not supported yet.
         cache: Not supported yet.
     """
@@ -224,7 +232,7 @@ class EnvironmentConfig(Section, frozen=True, kw_only=True):
     storage: Storage = Storage()
     keys: dict[str, KeyConfig] = field(default_factory=dict)
     schedule: Schedule | None = None
-    secmaster: Secmaster | None = None
+    secmaster: Secmaster = Secmaster()
     subscription: SubscriptionPacing | None = None
     cdc: Cdc | None = None
     lifecycle: Lifecycle | None = None
@@ -234,7 +242,6 @@ class EnvironmentConfig(Section, frozen=True, kw_only=True):
         refused = {
             "schema": "`schema` has no meaning here: remove it",
             "schedule": "`schedule` is not supported, SSMD records around the clock: remove it",
-            "secmaster": "`secmaster` is not supported yet: remove it",
             "subscription": "`subscription` is not supported, pacing follows the venue's limits: "
             "override them under `versions` of feed.yaml",
             "cache": "`cache` is not supported yet: remove it",
@@ -242,10 +249,12 @@ class EnvironmentConfig(Section, frozen=True, kw_only=True):
         for name, sentence in refused.items():
             if getattr(self, name) is not None:
                 raise ValueError(sentence)
-        for name in ("cdc", "lifecycle"):
-            section: Cdc | Lifecycle | None = getattr(self, name)
-            if section is not None and section.enabled:
-                raise ValueError(f"`{name}` is not supported yet: set `enabled: false`")
+        if self.cdc is not None and self.cdc.enabled:
+            raise ValueError(
+                "`cdc` is not supported: write `source: secmaster` under `universe` of feed.yaml"
+            )
+        if self.lifecycle is not None and self.lifecycle.enabled:
+            raise ValueError("`lifecycle` is not supported yet: set `enabled: false`")
 
     def require_feed(self, feed: str) -> None:
         """Refuse to record another feed than this environment is for.
@@ -259,13 +268,9 @@ class EnvironmentConfig(Section, frozen=True, kw_only=True):
                 remedy="Give the feed.yaml and env.yaml that belong together.",
             )
 
-    def stream(self, feed: str, category: str | None = None) -> str:
-        """Name of the feed's stream."""
-        return self.transport.stream or subject.stream(self.name, feed, category)
-
-    def subject_prefix(self, feed: str, category: str | None = None) -> str:
-        """First tokens of the feed's subjects."""
-        return self.transport.subject_prefix or subject.prefix(self.name, feed, category)
+    def changes_stream(self) -> str:
+        """Name of the stream of the security master's changes."""
+        return self.secmaster.stream or subject.stream(self.name, "secmaster")
 
     def secrets(
         self,

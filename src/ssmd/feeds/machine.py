@@ -7,9 +7,9 @@ from msgspec import Meta, field
 
 from ssmd.feeds.archiver import ArchiverConfig, ArchiveStorage, Commit, Rotation, Source
 from ssmd.feeds.capture import MIB, ConnectorSettings, SpoolSettings
-from ssmd.feeds.environment import EnvironmentConfig, KeyConfig, Transport
+from ssmd.feeds.environment import EnvironmentConfig, KeyConfig, Secmaster, Transport
 from ssmd.feeds.upload import UploadSettings
-from ssmd.feeds.values import Name, Section, Symbol, Text, check_bus_url
+from ssmd.feeds.values import Name, Section, Symbol, Text, check_bus_url, check_database_url
 
 
 class FeedChoice(Section, frozen=True, kw_only=True):
@@ -38,6 +38,27 @@ class ArchiveSettings(Section, frozen=True, kw_only=True):
     keep_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 172_800
 
 
+class MasterSettings(Section, frozen=True, kw_only=True):
+    """The security master of this machine: what the venues list, and how that changes.
+
+    Attributes:
+        enabled: Whether one is kept; feeds that follow it need it.
+        venues: Of which venues; None takes those of the feeds.
+        interval_s: Pause between two rounds of asking a venue, in seconds.
+        database_url: The PostgreSQL, without a password; None takes `DATABASE_URL`, and without
+            that starts one below `dir`.
+    """
+
+    enabled: bool = True
+    venues: Annotated[tuple[Name, ...], Meta(min_length=1)] | None = None
+    interval_s: Annotated[float, Meta(ge=10, le=604_800)] = 3600.0
+    database_url: Text | None = None
+
+    def __post_init__(self) -> None:
+        if self.database_url is not None:
+            check_database_url(self.database_url)
+
+
 class MachineConfig(Section, frozen=True, kw_only=True):
     """Everything on one machine.
 
@@ -52,6 +73,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
         archive: The archive's settings.
         tables: Whether tables are made of what is sealed; without, readers decode raw.
         upload: Where sealed files go besides; None leaves them here.
+        secmaster: The security master.
         keys: Credentials by name, for venues that want them.
     """
 
@@ -65,6 +87,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
     archive: ArchiveSettings = ArchiveSettings()
     tables: bool = True
     upload: UploadSettings | None = None
+    secmaster: MasterSettings = MasterSettings()
     keys: dict[str, KeyConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,6 +111,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
             connector=self.connector,
             spool=self.spool,
             keys=self.keys,
+            secmaster=Secmaster(database_url=self.secmaster.database_url),
         )
 
     def archiver_config(self, sources: Iterable[Source], url: str | None = None) -> ArchiverConfig:
@@ -144,6 +168,7 @@ def example(
         interval_s=archive.rotation.interval_s,
         commit_s=archive.commit.interval_s,
         keep_s=archive.keep_s,
+        master_s=MasterSettings().interval_s,
         keys=_KEYS.format(keys=keys) if keys else "",
     )
 
@@ -199,6 +224,9 @@ archive:
 
 # Typed tables (Parquet) of what is sealed, made by a process of their own.
 tables: true
+
+# What the venues list, as it changes: a PostgreSQL below `dir`, asked for anew this often.
+secmaster: {{enabled: true, interval_s: {master_s:g}}}
 
 # Sealed files go to an object store as well; see docs/how-to/object-storage.md.
 # upload: {{url: 's3://bucket/prefix'}}

@@ -72,13 +72,27 @@ def _structs(top: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
     return found
 
 
+def sentences(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """What the docstrings say of each field, its own before those it builds on, one line each."""
+    found: dict[str, str] = {}
+    for each in reversed(struct.__mro__):
+        if each is not msgspec.Struct and issubclass(each, msgspec.Struct):
+            told = (inspect.getdoc(each) or "").partition("Attributes:\n")[2]
+            found |= {name: " ".join(text.split()) for name, text in _ATTRIBUTE.findall(told)}
+    return found
+
+
+def meaning(struct: type[msgspec.Struct]) -> str:
+    """What the docstring says of the type itself, in one line."""
+    return " ".join((inspect.getdoc(struct) or "").partition("Attributes:\n")[0].split())
+
+
 def _describe(definition: dict[str, Any], struct: type[msgspec.Struct]) -> None:
     """Put the sentences of the docstring where an editor shows them."""
-    meaning, _, attributes = (inspect.getdoc(struct) or "").partition("Attributes:\n")
-    definition["description"] = " ".join(meaning.split())
-    for name, sentence in _ATTRIBUTE.findall(attributes):
+    definition["description"] = meaning(struct)
+    for name, sentence in sentences(struct).items():
         field = definition["properties"][name]
-        field["description"] = " ".join(sentence.split())
+        field["description"] = sentence
         for kind in (field, *field.get("anyOf", ())):
             if kind.get("format") == "decimal":  # msgspec writes text, and reads numbers too
                 kind["type"] = ["number", "string"]

@@ -43,6 +43,7 @@ _RESERVED: Final = re.compile(
     r"(^|\.)(example\.(com|org|net|edu)|example|invalid|test)$", re.IGNORECASE
 )
 _NATS_SCHEMES: Final = frozenset({"nats", "tls"})
+_DATABASE_SCHEMES: Final = frozenset({"postgresql", "postgres"})
 
 
 def check_endpoint(url: str) -> None:
@@ -88,6 +89,24 @@ def check_bus_url(url: str) -> None:
         if parts.scheme not in _NATS_SCHEMES:
             raise ValueError(f"the bus address {address!r} is not one: begin it with nats://")
         _host(address.strip(), parts)
+
+
+def check_database_url(url: str) -> None:
+    """Refuse what cannot be, or must not be, the address of a PostgreSQL in a file.
+
+    Raises:
+        ValueError: It is a placeholder, has a foreign scheme, names no database, or holds a password.
+    """
+    parts = _split(url)
+    if parts.scheme not in _DATABASE_SCHEMES or len(parts.path) < 2:  # noqa: PLR2004 - a slash and a name
+        raise ValueError(
+            "the address of the database is not one: write postgresql://USER@HOST:PORT/DATABASE"
+        )
+    if parts.password is not None or "password=" in parts.query:
+        raise ValueError(
+            "the address of the database holds a password: configuration is no place for one, use "
+            "DATABASE_URL, PGPASSWORD or a .pgpass"
+        )
 
 
 def is_loopback(host: str) -> bool:

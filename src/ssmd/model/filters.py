@@ -1,7 +1,7 @@
 """Which of a venue's instruments a feed wants: pure functions of what the venue states."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Final
 
@@ -18,6 +18,7 @@ Least = Annotated[Decimal, Meta(extra_json_schema={"minimum": 0})]
 """A quantity that must be reached; read exactly."""
 
 _DECADE_S: Final = 10 * 366 * 86_400
+_Test = Callable[[Instrument, int], bool]
 
 
 class Filters(
@@ -79,6 +80,10 @@ _SUBJECTS: Final = {
 """Which field a filter asks about; what `keywords` asks about is always stated."""
 NAMES: Final = ("statuses", "categories", "series", "tags", "keywords", "close_within_s", *_MINIMA)
 """Every filter, in the order in which they are applied."""
+LASTING: Final = ("categories", "series", "tags", "keywords")
+"""Those that neither trading nor time can change: only the venue's own statement does."""
+MOVING: Final = tuple(_MINIMA)
+"""Those that trading changes."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +103,40 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     absent: tuple[str, ...]
 
 
+class Predicate:
+    """Whether single instruments pass filters, at any moment: what every universe asks."""
+
+    def __init__(self, filters: Filters) -> None:
+        self._given = filters.given
+        self._tests = {name: _test(filters, name) for name in self._given}
+        self._within_ns = round((filters.close_within_s or 0) * SECOND_NS)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Names of the filters that are set, in the order in which they are applied."""
+        return self._given
+
+    def failed(self, item: Instrument, now_ts: int, names: Collection[str] = NAMES) -> str:
+        """The first given filter that an instrument does not pass; empty when it passes all.
+
+        Args:
+            item: The instrument.
+            now_ts: What time it is, ns since the Unix epoch, UTC.
+            names: Only these are asked.
+        """
+        for name, test in self._tests.items():
+            if name in names and not test(item, now_ts):
+                return name
+        return ""
+
+    def turns(self, item: Instrument, now_ts: int) -> int | None:
+        """The next moment (ns) at which time alone may change that; None when there is none."""
+        if not self._within_ns or item.close_ts is None:
+            return None
+        moments = (item.close_ts - self._within_ns, item.close_ts + self._within_ns + 1)
+        return min((ts for ts in moments if ts > now_ts), default=None)
+
+
 class Selector:
     """Applies filters to a listing that comes in pages.
 
@@ -106,8 +145,9 @@ class Selector:
     """
 
     def __init__(self, filters: Filters, now_ts: int) -> None:
+        self._predicate = Predicate(filters)
+        self._now_ts = now_ts
         self._given = filters.given
-        self._tests = {name: _test(filters, name, now_ts) for name in self._given}
         self._unseen = [name for name in self._given if name in _SUBJECTS]
         self._verdicts: dict[str, str] = {}
         self._kept: dict[str, Instrument] = {}
@@ -127,7 +167,7 @@ class Selector:
         for item in instruments:
             if self._unseen:
                 self._unseen = [name for name in self._unseen if _asked(item, name) is None]
-            failed = next((name for name in self._given if not self._tests[name](item)), "")
+            failed = self._predicate.failed(item, self._now_ts)
             self._verdicts[item.symbol] = failed
             if failed:
                 self._kept.pop(item.symbol, None)
@@ -163,34 +203,36 @@ def _asked(item: Instrument, name: str) -> object:
     return getattr(item, _SUBJECTS[name])
 
 
-def _test(filters: Filters, name: str, now_ts: int) -> Callable[[Instrument], bool]:
-    """Whether an instrument passes one given filter."""
+def _test(filters: Filters, name: str) -> _Test:
+    """Whether an instrument passes one given filter, at a time in ns."""
     if name in _MINIMA:
         return _reaches(_MINIMA[name], getattr(filters, name))
     if name == "close_within_s":
-        return _closes(now_ts, round((filters.close_within_s or 0) * SECOND_NS))
+        return _closes(round((filters.close_within_s or 0) * SECOND_NS))
     wanted = frozenset(getattr(filters, name))
     words = frozenset(word.casefold() for word in wanted)
-    tests: dict[str, Callable[[Instrument], bool]] = {
-        "statuses": lambda item: item.status in wanted,
-        "categories": lambda item: (item.category or "").casefold() in words,
-        "series": lambda item: item.series in wanted,
-        "tags": lambda item: any(tag.casefold() in words for tag in item.tags or ()),
-        "keywords": lambda item: _speaks_of(item, words),
+    tests: dict[str, _Test] = {
+        "statuses": lambda item, _: item.status in wanted,
+        "categories": lambda item, _: (item.category or "").casefold() in words,
+        "series": lambda item, _: item.series in wanted,
+        "tags": lambda item, _: any(tag.casefold() in words for tag in item.tags or ()),
+        "keywords": lambda item, _: _speaks_of(item, words),
     }
     return tests[name]
 
 
-def _reaches(field: str, least: Decimal) -> Callable[[Instrument], bool]:
-    def test(item: Instrument) -> bool:
+def _reaches(field: str, least: Decimal) -> _Test:
+    def test(item: Instrument, _: int) -> bool:
         stated: Decimal | None = getattr(item, field)
         return stated is not None and stated >= least
 
     return test
 
 
-def _closes(now_ts: int, within_ns: int) -> Callable[[Instrument], bool]:
-    return lambda item: item.close_ts is not None and abs(item.close_ts - now_ts) <= within_ns
+def _closes(within_ns: int) -> _Test:
+    return lambda item, now_ts: (
+        item.close_ts is not None and abs(item.close_ts - now_ts) <= within_ns
+    )
 
 
 def _speaks_of(item: Instrument, words: frozenset[str]) -> bool:

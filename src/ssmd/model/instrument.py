@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -67,6 +67,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         liquidity: What rests in its book, as the venue counts it.
         open_interest: Contracts outstanding.
         aliases: Its other names: scheme to value.
+        details: What else the venue states of it for good (margins, decimals, strikes): JSON
+            values, numbers as exact texts; what it does not state is null, never 0.
         payload: The venue's own JSON object, as it came.
     """
 
@@ -102,6 +104,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     liquidity: Decimal | None = None
     open_interest: Decimal | None = None
     aliases: Mapping[str, str] = {}
+    details: Mapping[str, Any] = {}
     payload: bytes = b"{}"
 
     @property

@@ -5,11 +5,33 @@ the manifests, so everything it needs must stand here. Shapes only grow: a reade
 does not know, and a field once written keeps its meaning.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from ssmd.model.event import GapKind
+
+PLANNED: Final = "planned"
+"""Reason of a connection that is made before its predecessor is closed, on purpose."""
+HANDOVER: Final = "handover"
+"""The same, where its predecessor lives in another process, which is to end."""
+MADE_FIRST: Final = frozenset({PLANNED, HANDOVER})
+"""Reasons of connections whose predecessor lives on for a while."""
+
+
+class ClockState(msgspec.Struct, frozen=True, kw_only=True):
+    """How right the clock was that times are read from.
+
+    Attributes:
+        source: Who says so: the kernel, which a time daemon keeps; the venue, by the `Date` of its
+            REST answers; or nobody.
+        offset_s: The right time less ours, in seconds; None when unknown.
+        error_s: By how much that may be wrong, in seconds; None when unknown.
+    """
+
+    source: Literal["kernel", "venue", "unknown"]
+    offset_s: float | None = None
+    error_s: float | None = None
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened", tag_field="event"):
@@ -18,17 +40,20 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened", tag_field=
     Attributes:
         feed: The feed's name.
         venue: The venue's name.
-        shard: The shard's number within the feed; `rest` for REST requests.
+        shard: The shard's number within the feed (replica `i` of several numbers its own from
+            `i` times 1000 on); `rest` for REST requests.
         endpoint: The address asked for, without credentials.
         local: Our socket address, `host:port`; empty for imports.
         peer: The venue's socket address; empty for imports.
         previous: The shard's connection before this one, if there was one.
-        reason: Why the connection was made (`start`, `reconnect`, `planned`, `import`,
-            `backfill`).
+        reason: Why the connection was made (`start`, `reconnect`, `planned`, `handover`,
+            `import`, `backfill`).
         version: Version of this software.
         host: Name of the capturing machine.
         source: The capture file an import read, with its sha256; None when captured live.
         shards: How many shards the plan had then; None where there is no plan.
+        clock: How right the machine's clock was then; None in records of before this was told, and
+            in imports.
     """
 
     feed: str
@@ -43,6 +68,7 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True, tag="opened", tag_field=
     host: str
     source: str | None = None
     shards: int | None = None
+    clock: ClockState | None = None
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True, tag="closed", tag_field="event"):

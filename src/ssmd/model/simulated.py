@@ -132,11 +132,37 @@ class KeepsSubscriptions(Protocol):
 
 
 @runtime_checkable
+class OpensByClock(Protocol):
+    """A simulated market that lists what opens later, by itself."""
+
+    def list_unopened(self, symbols: Sequence[str], opens_s: float) -> None:
+        """List instruments that open in so many seconds: nothing is said when they do."""
+        ...
+
+
+@runtime_checkable
 class Recalls(Protocol):
     """A simulated market whose answers can be made to agree with recorded messages."""
 
     def recall(self, envelope: Envelope) -> None:
         """Answer from now on as whoever recorded this was answered: numbers, depths."""
+        ...
+
+
+@runtime_checkable
+class ChangesStatus(Protocol):
+    """A simulated market whose instruments can be made to stand otherwise than they do."""
+
+    def stand(self, symbol: str, status: str) -> None:
+        """Let an instrument have this state from now on, and say so where the venue does.
+
+        Args:
+            symbol: The venue's own string.
+            status: The state in the venue's own words; one that nobody knows may be among them.
+
+        Raises:
+            ConfigError: The venue could not say that.
+        """
         ...
 
 

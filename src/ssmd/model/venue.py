@@ -9,6 +9,7 @@ from ssmd.model.booking import BookReader
 from ssmd.model.envelope import Envelope
 from ssmd.model.fact import Fact
 from ssmd.model.frame import Now
+from ssmd.model.instrument import Status
 from ssmd.model.rest import Rest
 from ssmd.model.row import Decoded, Row
 from ssmd.model.session import Session
@@ -75,6 +76,20 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     check: Callable[[Mapping[str, str]], list[str]]
 
 
+class Clocked(msgspec.Struct, frozen=True):
+    """A change of status that nobody announces.
+
+    Attributes:
+        status: What an instrument is until then.
+        when: The field of `Instrument` that says when.
+        becomes: What it is from then on.
+    """
+
+    status: Status
+    when: Literal["open_ts", "close_ts", "expiry_ts"]
+    becomes: Status
+
+
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange, as data and pure functions: what every folder in `venues/` exports as `VENUE`.
 
@@ -96,6 +111,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
             that row alone, and never raises.
         numbered: Whether its messages carry numbers or checksums, by which a session notices that
             one is missing or wrong.
+        checksummed: Whether its books come with checksums that its session compares.
         pause: The name of the scheduled pause that a time (ns) lies in; None when it trades.
         account: What opens its door; None when it is open to all.
         simulated: Makes the venue's own side of the talk; None when nobody wrote it.
@@ -108,6 +124,10 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
             bytes that each such message has, without quotation marks (none when any may). They
             are read whatever is looked for: an election is about where states begin.
         books: Makes the reader of one connection's books; None when it publishes none.
+        categories: Whether its listings state a category, so that a feed can be divided by it: of
+            each instrument `one`, or `several`, of which one that was asked for is told.
+        clocked: What becomes of an instrument when a time of its own has come, without a word
+            from the venue.
     """
 
     id: str
@@ -125,9 +145,12 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     facts: Callable[[Row], Iterable[Fact]]
     pause: Callable[[int], str | None]
     numbered: bool = True
+    checksummed: bool = False
     account: Account | None = None
     simulated: Callable[[SimulationOptions], SimulatedMarket] | None = None
     anew: Mapping[str, tuple[str, bytes]] = {}
     tells: Mapping[str, frozenset[type[Row | Fact]]] = {}
     snapshots: Mapping[str, bytes] = {}
     books: Callable[[], BookReader] | None = None
+    categories: Literal["none", "one", "several"] = "none"
+    clocked: tuple[Clocked, ...] = ()

@@ -89,7 +89,7 @@ async def drive(witness: Witness, fetch: Fetch) -> bytes:
     try:
         step = answered(None)
         while isinstance(step, Request):
-            step = await _step(answered, await fetch(step))
+            step = await off_loop(answered, await fetch(step))
         return step
     finally:
         witness.close()
@@ -121,7 +121,7 @@ async def relate(
             asked += 1
             body = await fetch(request)
             try:
-                request = await _step(relating.answered, body)
+                request = await off_loop(relating.answered, body)
             finally:  # also of the page that a cancellation came upon
                 relating.tell(settled)
         relating.tell(settled)
@@ -170,7 +170,7 @@ async def sift(
     try:
         request = sifting.answered(None)
         while request is not None:
-            request = await _step(sifting.answered, await fetch(request))
+            request = await off_loop(sifting.answered, await fetch(request))
     finally:
         catalog.close()
     return sifting.asked, tuple(sifting.rejects)
@@ -204,7 +204,8 @@ class _Sifting:
     def _take(self, page: Page) -> None:
         self._given += 1
         self._sieve.add(page.instruments)
-        self.rejects += page.rejects
+        # What is only doubted stands among the instruments: nothing is missing for it.
+        self.rejects += [str(each) for each in page.rejects if each.kind != "doubtful"]
         if self._sieve.kept > self._max_kept:
             raise TooLong("max_instruments", self._max_kept)
         self._bound()
@@ -239,7 +240,7 @@ class _Relating:
             settled(span)
 
 
-async def _step(work: Callable[[bytes], T], body: bytes) -> T:
+async def off_loop(work: Callable[[bytes], T], body: bytes) -> T:
     """Work on an answer; in a thread when it is large, so that sockets are read meanwhile.
 
     A thread cannot be stopped: whoever is cancelled is so when the work is done, since a generator

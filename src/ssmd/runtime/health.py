@@ -1,10 +1,11 @@
 """What a service says about itself over HTTP: alive, ready (and why not), metrics."""
 
 import asyncio
+import contextlib
 import errno
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from aiohttp import web
@@ -14,10 +15,14 @@ from ssmd.model.errors import Busy, ConfigError, SsmdError
 from ssmd.runtime import metrics
 
 _STARTING: Final = "starting"
+_DEAD: Final = "process: it does not do its work any more, and should be ended"
 _OK: Final = HTTPStatus.OK
 _UNAVAILABLE: Final = HTTPStatus.SERVICE_UNAVAILABLE
 
 _Route = Callable[[web.Request], Awaitable[web.Response]]
+
+Status = Literal["ok", "degraded", "not_ok"]
+"""Ready; alive and not ready; to be ended by whoever supervises the process."""
 
 
 class Health:
@@ -31,6 +36,7 @@ class Health:
         self.alive = True
         self._conditions: dict[str, str | None] = {}
         self._warnings: dict[str, str] = {}
+        self._looks: list[Callable[[], None]] = []
         self._ready = asyncio.Event()
 
     def set(self, name: str, ok: bool, reason: str = "") -> None:
@@ -45,6 +51,32 @@ class Health:
         else:
             self._warnings.pop(name, None)
 
+    @contextlib.contextmanager
+    def looking(self, look: Callable[[], None]) -> Iterator[None]:
+        """Have `look` bring conditions and gauges up to date before every answer, meanwhile.
+
+        What is looked at now and then is as old as the last look; nobody is to be told that all
+        is well a second after it was.
+        """
+        self._looks.append(look)
+        try:
+            yield
+        finally:
+            self._looks.remove(look)
+
+    def look(self) -> None:
+        """Bring everything up to date."""
+        for look in list(self._looks):
+            look()
+        self._announce()
+
+    @property
+    def status(self) -> Status:
+        """The service in one word."""
+        if not self.alive:
+            return "not_ok"
+        return "ok" if self.ready()[0] else "degraded"
+
     @property
     def warnings(self) -> list[str]:
         """A sentence for everything that will go wrong before long."""
@@ -57,6 +89,8 @@ class Health:
 
     def ready(self) -> tuple[bool, list[str]]:
         """Whether all conditions hold, and a sentence for each that does not."""
+        if not self.alive:
+            return False, [_DEAD]
         if not self._conditions:
             return False, [_STARTING]
         reasons = [f"{name}: {why}" for name, why in sorted(self._conditions.items()) if why]
@@ -102,6 +136,10 @@ class Address:
 async def serve(health: Health, host: str, port: int) -> Address:
     """Listen for `/health`, `/ready` and `/metrics`; port 0 takes a free one.
 
+    `/health` answers 200 while the process is alive, and 503 when it should be ended; a venue or a
+    bus that is away is no reason for that. `/ready` answers 200 while all conditions hold. Both
+    say `status` (`ok`, `degraded`, `not_ok`), `reasons` and `warnings`.
+
     Raises:
         Busy: The port is taken.
         ConfigError: The address is not one of this machine's.
@@ -109,9 +147,9 @@ async def serve(health: Health, host: str, port: int) -> Address:
     app = web.Application()
     app.add_routes(
         [
-            web.get("/health", _answer(lambda: (health.alive, {"reasons": []}))),
-            web.get("/ready", _answer(lambda: _readiness(health))),
-            web.get("/metrics", _metrics),
+            web.get("/health", _answer(health, lambda: health.alive)),
+            web.get("/ready", _answer(health, lambda: health.ready()[0])),
+            web.get("/metrics", _metrics(health)),
         ]
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -124,26 +162,33 @@ async def serve(health: Health, host: str, port: int) -> Address:
     return Address(host, int(runner.addresses[0][1]), runner)
 
 
-def _readiness(health: Health) -> tuple[bool, dict[str, list[str]]]:
-    ok, reasons = health.ready()
-    return ok, {"reasons": reasons, "warnings": health.warnings}
+def _answer(health: Health, well: Callable[[], bool]) -> _Route:
+    """Both questions have one body; what a probe acts upon is the HTTP status."""
 
-
-def _answer(question: Callable[[], tuple[bool, dict[str, list[str]]]]) -> _Route:
     async def answer(request: web.Request) -> web.Response:
-        ok, sentences = question()
-        body = msgspec.json.encode({"status": "ok" if ok else "not_ok", **sentences})
+        health.look()
+        said = {
+            "status": health.status,
+            "reasons": health.ready()[1],
+            "warnings": health.warnings,
+        }
         return web.Response(
-            body=body, status=_OK if ok else _UNAVAILABLE, content_type="application/json"
+            body=msgspec.json.encode(said),
+            status=_OK if well() else _UNAVAILABLE,
+            content_type="application/json",
         )
 
     return answer
 
 
-async def _metrics(request: web.Request) -> web.Response:
-    return web.Response(
-        body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST}
-    )
+def _metrics(health: Health) -> _Route:
+    async def answer(request: web.Request) -> web.Response:
+        health.look()
+        return web.Response(
+            body=generate_latest(metrics.REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    return answer
 
 
 def _refusal(host: str, port: int, error: OSError | OverflowError) -> SsmdError:

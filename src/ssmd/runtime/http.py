@@ -252,6 +252,7 @@ class Http:
                 retry_after=reading.headers.get("Retry-After"),
                 location=_elsewhere(reading.headers.get("Location")),
                 retryable=len(reading.body) <= reading.most,
+                date=None if "Age" in reading.headers else reading.headers.get("Date"),
             )
             self._recorder.answered(where, answer, purpose)
         return answer

@@ -29,8 +29,8 @@ FILTERS: Final = NAMES
 """Filters of a universe: `model.filters.NAMES`."""
 REST_RESULTS: Final = ("2xx", "3xx", "4xx", "429", "5xx", "none")
 """How REST requests end: the class of the status; `none` when no whole answer came."""
-RUNGS: Final = ("received", "written", "spooled", "published", "archived")
-"""Rungs of durability a connector can see."""
+RUNGS: Final = ("received", "spooled", "published", "archived")
+"""Rungs of durability a connector can see: in a file, durable, on the bus, at rest."""
 
 
 def touch_types(feed: str, category: str | None, shard: int | str, types: Iterable[str]) -> None:
@@ -107,8 +107,8 @@ PAUSED: Final = gauge(
     "ssmd_connector_venue_paused", "1 during a pause of the venue's calendar.", FEED
 )
 RECONNECTS: Final = counter(
-    "ssmd_connector_connections_ended_total",
-    "Connections that ended.",
+    "ssmd_connector_shard_reconnects_total",
+    "Connections that ended, and attempts that failed, by reason; another follows while it runs.",
     SHARD,
     more="reason",
     values=END_REASONS,
@@ -214,7 +214,7 @@ SPOOL_AGE: Final = gauge(
 )
 SPOOL_POSITION: Final = gauge(
     "ssmd_spool_position",
-    "Greatest spool position that reached a rung of durability.",
+    "Everything up to this spool position reached a rung of durability; -1: nothing did.",
     FEED,
     more="rung",
     values=RUNGS,
@@ -265,7 +265,7 @@ SET_ASIDE: Final = counter(
 )
 PUBLISH_SECONDS: Final = histogram(
     "ssmd_connector_nats_publish_duration_seconds",
-    "From handing a message to the bus to its acknowledgement.",
+    "From handing a message to the bus to its acknowledgement; one in 32 is timed.",
     FEED,
     FINE,
 )

@@ -31,6 +31,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         retry_after: What the venue says of when to come back, in its own words.
         location: Where it sends us instead, if it does.
         retryable: Whether another attempt could end otherwise.
+        date: What time it is for whoever answered, in its own words; None when it does not say, or
+            when the answer was kept somewhere on the way.
     """
 
     status: int | None
@@ -41,6 +43,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: str | None = None
     location: str | None = None
     retryable: bool = True
+    date: str | None = None
 
 
 class Recorder(Protocol):

@@ -12,6 +12,22 @@ from ssmd.model.errors import Unavailable
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 
 
+class Stranger(Unavailable):
+    """Somebody answers there who is no service of ours."""
+
+
+class Readiness(msgspec.Struct, frozen=True):
+    """The answer of `/ready`.
+
+    Attributes:
+        reasons: Why the service is not ready, a sentence each; empty when it is.
+        warnings: What will go wrong before long, a sentence each.
+    """
+
+    reasons: list[str]
+    warnings: list[str] = []
+
+
 class Samples:
     """One reading of a service's metrics."""
 
@@ -63,15 +79,23 @@ async def complaints_of(address: str) -> list[str]:
     Raises:
         Unavailable: Nobody answers there.
     """
-    answer = msgspec.json.decode(await _fetch(f"{address}/ready"), type=_Readiness)
+    answer = await readiness(address)
     return [*answer.reasons, *answer.warnings]
 
 
-class _Readiness(msgspec.Struct):
-    """The answer of `/ready`."""
+async def readiness(address: str) -> Readiness:
+    """What the service at `address` says of itself.
 
-    reasons: list[str]
-    warnings: list[str] = []
+    Raises:
+        Unavailable: Nobody answers there.
+        Stranger: Somebody else does.
+    """
+    text = await _fetch(f"{address}/ready")
+    try:
+        return msgspec.json.decode(text, type=Readiness)
+    except msgspec.MsgspecError as error:
+        message = f"What answers at {address}/ready is no service of ours: {text[:100]!r}."
+        raise Stranger(message, remedy="Check which process listens there.") from error
 
 
 async def _fetch(url: str) -> str:

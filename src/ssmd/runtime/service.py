@@ -17,6 +17,7 @@ from ssmd.runtime import logging, telemetry
 from ssmd.runtime.clock import Clock, SystemClock
 from ssmd.runtime.health import Health, serve
 from ssmd.runtime.tasks import Stop, Tasks
+from ssmd.runtime.timekeeping import Timekeeper
 
 __all__ = ["RunFile", "Stop", "Tasks", "read_run_file", "run"]
 
@@ -52,6 +53,7 @@ async def run(
     details: Mapping[str, object] | None = None,
     clock: Clock | None = None,
     announce: Literal["ready", "listening"] = "ready",
+    timekeeper: Timekeeper | None = None,
 ) -> int:
     """Run a service until its main returns.
 
@@ -69,6 +71,7 @@ async def run(
         clock: The time; the machine's own when None.
         announce: When the run file is written: a service whose readiness hangs on somebody far
             away says where it listens at once.
+        timekeeper: How right the clock is; None asks the kernel alone.
 
     Returns:
         0 when main returned and nothing broke; 1 when something did.
@@ -78,6 +81,7 @@ async def run(
             the exit code.
     """
     times: Clock = SystemClock() if clock is None else clock
+    keeper = timekeeper or Timekeeper(times)
     stop = Stop()
     started_at = format_rfc3339(times.wall())
     address = await serve(health, *listen)
@@ -85,7 +89,7 @@ async def run(
     telemetry.started(name, health=address.url, version=__version__)
     code = 1
     try:
-        with _signals(name, stop):
+        with _signals(name, stop), health.looking(lambda: _look(health, stop, keeper)):
             waits = announce == "ready"
             shown = {} if details is None else details
             async with _announced(health, told, run_dir, shown, waits=waits):
@@ -108,6 +112,12 @@ def read_run_file(path: Path) -> RunFile | None:
         return msgspec.convert({**known, "details": values}, RunFile)
     except (OSError, KeyError, msgspec.DecodeError):
         return None
+
+
+def _look(health: Health, stop: Stop, keeper: Timekeeper) -> None:
+    telemetry.clock(keeper.state())
+    if stop.requested.is_set():  # what it was connected to it gives up now, one by one
+        health.set("service", ok=False, reason=f"it ends: {stop.reason}")
 
 
 async def _outcome(name: str, main: Callable[[Stop], Awaitable[None]], stop: Stop) -> int:

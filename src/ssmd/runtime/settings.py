@@ -1,7 +1,9 @@
 """Reads configuration files strictly: what is not understood is refused, and the answer helps."""
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -76,7 +78,21 @@ def load(path: str | os.PathLike[str], type: type[T]) -> T:  # noqa: A002 - the 
             value outside its bounds. The message names the file, the line or the path inside it,
             and the nearest valid key.
     """
-    file = Path(path)
+    return parse(_bytes(Path(path)), type, where=str(path))
+
+
+def documents(path: str | os.PathLike[str]) -> list[object]:
+    """The documents of a YAML file, as plain trees; empty ones are left out.
+
+    Raises:
+        ConfigError: As `load`, types apart.
+    """
+    raw = _bytes(Path(path))
+    with _readable(str(path)):
+        return [tree for tree in yaml.load_all(raw, Loader=_Loader) if tree is not None]
+
+
+def _bytes(file: Path) -> bytes:
     try:
         with file.open("rb") as stream:
             raw = stream.read(_LARGEST_BYTES + 1)
@@ -90,7 +106,7 @@ def load(path: str | os.PathLike[str], type: type[T]) -> T:  # noqa: A002 - the 
             f"{file}: is larger than {_LARGEST_BYTES >> 20} MiB.",
             remedy="Give a configuration file, not a capture.",
         )
-    return parse(raw, type, where=str(file))
+    return raw
 
 
 def parse(text: str | bytes, type: type[T], *, where: str) -> T:  # noqa: A002 - as in `load`
@@ -99,8 +115,18 @@ def parse(text: str | bytes, type: type[T], *, where: str) -> T:  # noqa: A002 -
     Raises:
         ConfigError: As `load`.
     """
-    try:
+    with _readable(where):
         obj = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader with stricter rules
+    if obj is None:
+        raise ConfigError(f"{where}: is empty.", remedy="Write the configuration into it.")
+    return convert(obj, type, where=where)
+
+
+@contextlib.contextmanager
+def _readable(where: str) -> Iterator[None]:
+    """Whatever YAML complains of, in our words."""
+    try:
+        yield
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
@@ -113,13 +139,15 @@ def parse(text: str | bytes, type: type[T], *, where: str) -> T:  # noqa: A002 -
             f"{where}: is not readable as YAML: {error}.",
             remedy="Write it as UTF-8 YAML.",
         ) from error
-    if obj is None:
-        raise ConfigError(f"{where}: is empty.", remedy="Write the configuration into it.")
-    return convert(obj, type, where=where)
 
 
-def convert(obj: object, type: type[T], *, where: str) -> T:  # noqa: A002 - as in `load`
-    """Check a tree of plain values against a strict type.
+_REMEDY: Final = (
+    "Correct the value; `ssmd feed schema KIND` prints what each kind of file may hold."
+)
+
+
+def convert(obj: object, type: type[T], *, where: str, remedy: str = _REMEDY) -> T:  # noqa: A002 - as in `load`
+    """Check a tree of plain values against a strict type; `remedy` tells what helps with a value.
 
     Raises:
         ConfigError: It does not fit; the message names `where`, the path inside, and the nearest
@@ -137,7 +165,7 @@ def convert(obj: object, type: type[T], *, where: str) -> T:  # noqa: A002 - as 
         place = f"at `{path}`: " if path else ""
         raise ConfigError(
             f"{where}: {place}{message.rstrip('.')}.",
-            remedy="Correct the value; `ssmd feed schema KIND` prints what each kind of file may hold.",
+            remedy=remedy,
         ) from error
 
 

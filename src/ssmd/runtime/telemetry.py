@@ -2,7 +2,8 @@
 
 import structlog
 
-from ssmd.runtime import logging, metrics
+from ssmd.model.records import ClockState
+from ssmd.runtime import clock_metrics, logging, metrics
 
 _log = structlog.get_logger()
 
@@ -11,6 +12,14 @@ def started(name: str, *, health: str, version: str) -> None:
     """The service serves its health; it may not be ready yet."""
     metrics.BUILD.labels(version).set(1)
     _log.info("service.started", service=name, health=health, version=version)
+
+
+def clock(state: ClockState) -> None:
+    """How right the clock is."""
+    for source in clock_metrics.SOURCES:
+        clock_metrics.SOURCE.labels(source).set(source == state.source)
+    clock_metrics.OFFSET.set(state.offset_s or 0.0)
+    clock_metrics.ERROR.set(state.error_s or 0.0)
 
 
 def ready(name: str) -> None:

@@ -2,10 +2,37 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
+
+RENAMED: Final[Mapping[str, tuple[str, ...]]] = {
+    "transport_type": ("type",),
+    "exchange": ("venue",),
+    "adapter": ("venue",),
+    "secmaster_url": ("database_url",),
+    "url": ("database_url", "endpoint", "nats_url"),
+    "websocket_url": ("endpoint",),
+    "rest_url": ("rest",),
+    "stream_name": ("stream",),
+    "consumer_name": ("consumer",),
+    "nats": ("transport",),
+    "stream_prefix": ("subject_prefix",),
+    "prefix": ("subject_prefix",),
+    "env": ("environment",),
+    "close_within_hours": ("close_within_s",),
+    "markets": ("symbols",),
+    "tickers": ("symbols",),
+    "instruments": ("symbols",),
+    "max_file_age": ("interval_s",),
+    "output_dir": ("dir", "path"),
+    "data_dir": ("dir", "path"),
+    "tag": ("version",),
+    "auth": ("auth_method",),
+}
+"""What keys were called in the earlier system, or are called elsewhere, and what they are called
+here: the first that is valid in that place is what was meant. Written like ours, with `_`."""
 
 
 def unknown_keys(obj: object, type: type[Any]) -> list[tuple[str, str]]:  # noqa: A002 - msgspec's word
@@ -24,6 +51,9 @@ def nearest(key: str, valid: Iterable[str]) -> str | None:
     plain = {_plain(choice): choice for choice in choices}
     if found := plain.get(_plain(key)):
         return found
+    for renamed in _RENAMED.get(_plain(key), ()):
+        if renamed in choices:
+            return renamed
     if close := difflib.get_close_matches(key, choices, n=1, cutoff=0.7):
         return close[0]
     words = key.lower().split("_")
@@ -42,6 +72,9 @@ def did_you_mean(key: str, valid: Iterable[str]) -> str:
 
 def _plain(key: str) -> str:
     return key.replace("_", "").replace("-", "").lower()
+
+
+_RENAMED: Final = {_plain(key): renamed for key, renamed in RENAMED.items()}
 
 
 def _unknown(obj: object, info: inspect.Type, path: str) -> Iterator[tuple[str, str]]:

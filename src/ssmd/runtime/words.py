@@ -24,6 +24,7 @@ END_REASONS: Final = (
     "shutdown",
     "task_died",
     "session_failed",
+    "host_suspended",
 )
 """Why a connection ends."""
 BACKFILL_FAILURES: Final = (

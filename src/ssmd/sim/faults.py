@@ -152,15 +152,23 @@ class Freeze(_Timed, frozen=True, kw_only=True, tag="freeze"):
 
 
 class Listing(_Timed, frozen=True, kw_only=True, tag="listing"):
-    """An instrument is listed."""
+    """An instrument is listed: to be traded at once, or in `opens` seconds, by itself."""
 
     symbol: str
+    opens_s: float | None = msgspec.field(default=None, name="opens")
 
 
 class Delist(_Timed, frozen=True, kw_only=True, tag="delist"):
     """An instrument ends."""
 
     symbol: str
+
+
+class Standing(_Timed, frozen=True, kw_only=True, tag="status"):
+    """An instrument has another state, in the venue's own words."""
+
+    symbol: str
+    to: str
 
 
 class NoAck(_Timed, frozen=True, kw_only=True, tag="no_ack"):
@@ -217,8 +225,8 @@ def _require_error(status: int) -> None:
 
 Fault = (
     Close | Abort | Stall | Garbage | Checksum | SlowAck | Refuse | Flood | Fragment | Ping | Pause
-    | Resume | Gap | Duplicate | Reorder | Drift | Novelty | Freeze | Listing | Delist | NoAck
-    | Unauthorized | Http | HttpSlow | SlowReader
+    | Resume | Gap | Duplicate | Reorder | Drift | Novelty | Freeze | Listing | Delist | Standing
+    | NoAck | Unauthorized | Http | HttpSlow | SlowReader
 )  # fmt: skip
 
 NAMES: Final = tuple(sorted(str(kind.__struct_config__.tag) for kind in get_args(Fault)))

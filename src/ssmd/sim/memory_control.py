@@ -1,7 +1,7 @@
 """What is asked about a bus in memory: its stream, its messages, how far its archives are."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Self, cast
 
 from ssmd.bus import api, codec
@@ -12,6 +12,9 @@ from ssmd.model.envelope import Envelope
 from ssmd.model.timestamp import format_rfc3339
 from ssmd.runtime.clock import Clock
 from ssmd.sim.memory_bus import LATENCY_S, MemoryBus
+
+Reading = Callable[[tuple[str, ...], int | None], AsyncIterator[tuple[int, Envelope]]]
+"""Reads messages of some types, stored from a time of the bus's on, ns, if it is given."""
 
 
 class MemoryLink:
@@ -118,6 +121,22 @@ class MemoryStreams:
             messages[max(0, from_sequence - 1) :], max(1, from_sequence)
         ):
             yield sequence, envelope
+
+    def scanner(self, _settings: object, clock: Clock, stream: str, _prefix: str) -> Reading:
+        """What a process asks that succeeds another."""
+
+        async def read(
+            kinds: tuple[str, ...], since: int | None
+        ) -> AsyncIterator[tuple[int, Envelope]]:
+            async for sequence, envelope in self.scan(None, clock, stream, 1):
+                if envelope.type in kinds and self._is_stored_since(sequence, since):
+                    yield sequence, envelope
+
+        return read
+
+    def _is_stored_since(self, sequence: int, since: int | None) -> bool:
+        stream = self._bus.stream
+        return stream is not None and (since is None or stream.times[sequence - 1] >= since)
 
     def _answer(self) -> None:
         if not self._bus.reachable or self._bus.stalled:

@@ -14,6 +14,7 @@ from ssmd.model.simulated import Answer, SimulatedMarket
 from ssmd.runtime.clock import Clock
 from ssmd.sim import telemetry
 from ssmd.sim.faults import Http
+from ssmd.sim.recorded import Recorded
 from ssmd.sim.rest_ledger import RestLedger
 
 _SHUTDOWN_S: Final = 0.2
@@ -27,13 +28,14 @@ class _Failing(msgspec.Struct):
 
 
 class RestServer:
-    """Answers `GET {base}/{service}{path}?{query}` as the market does.
+    """Answers `GET {base}/{service}{path}?{query}` as the market does, or as a recording has it.
 
     Args:
         market: Who answers.
         clock: Its time.
         directory: Where the ledger goes.
         tls: Serve `https://` with this context; None serves `http://`.
+        recorded: What is answered before the market is asked; faults come before it.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class RestServer:
         clock: Clock,
         directory: Path,
         tls: ssl.SSLContext | None = None,
+        recorded: Recorded | None = None,
     ) -> None:
         self._market = market
+        self._recorded = recorded or Recorded()
         self._clock = clock
         self._directory = directory
         self._tls = tls
@@ -113,7 +117,7 @@ class RestServer:
         return web.Response(body=answer.body, status=answer.status, headers=headers)
 
     def _answer(self, asked: tuple[str, str, str], query: Sequence[tuple[str, str]]) -> Answer:
-        """What is answered: by a fault, or by the market."""
+        """What is answered: by a fault, from a recording, or by the market."""
         method, service, path = asked
         if method != "GET":
             return Answer(HTTPStatus.METHOD_NOT_ALLOWED.value, _FAILED)
@@ -128,7 +132,8 @@ class RestServer:
                 self._failing.remove(failing)
             return _failure(failing.fault)
         try:
-            return self._market.rest(service, path, query, self._clock.now())
+            told = self._recorded.answer(service, path, query)
+            return told or self._market.rest(service, path, query, self._clock.now())
         except Exception as error:  # noqa: BLE001 - a bug of the market is an answer too, and told
             telemetry.rest_failed(path, repr(error))
             return Answer(HTTPStatus.INTERNAL_SERVER_ERROR.value, _FAILED)

@@ -11,15 +11,25 @@ from ssmd.runtime.clock import Clock, SystemClock
 from ssmd.runtime.health import Health
 from ssmd.runtime.secrets import Secrets, resolve
 from ssmd.runtime.service import Stop
-from ssmd.sim import control, playback
+from ssmd.sim import control, playback, recorded
 from ssmd.sim.claim import claimed
-from ssmd.sim.faults import Checksum, Delist, Fault, Freeze, Listing, NoAck, SlowAck, parse
+from ssmd.sim.faults import (
+    Checksum,
+    Delist,
+    Fault,
+    Freeze,
+    Listing,
+    NoAck,
+    SlowAck,
+    Standing,
+    parse,
+)
 from ssmd.sim.server import server_tls
 from ssmd.sim.simulation import Simulation
 
 NAME = "simulator"
 """The service's usual name, and so that of its run file."""
-_UNPLAYABLE = Checksum | SlowAck | NoAck | Freeze | Listing | Delist
+_UNPLAYABLE = Checksum | SlowAck | NoAck | Freeze | Listing | Delist | Standing
 
 
 async def run(
@@ -37,6 +47,7 @@ async def run(
     speed: float = 1.0,
     faults: Sequence[str] = (),
     books_s: float | None = None,
+    rest: Sequence[str] = (),
     certificate: Path | None = None,
     key: Path | None = None,
     run_dir: Path | None = None,
@@ -66,6 +77,8 @@ async def run(
         faults: Specs of what goes wrong by itself (`ssmd.sim.faults`).
         books_s: Pause between two checkpoints of the books in the ledger, in seconds; None writes
             none.
+        rest: Recorded bodies that are answered over REST, `PATH=FILE` per page
+            (`ssmd.sim.recorded.load`).
         certificate: PEM file; with `key` it makes the server speak `wss://` and `https://`.
         key: PEM file.
         run_dir: Where the run file goes; None writes none.
@@ -77,8 +90,9 @@ async def run(
         0 after a clean end, 1 when something broke.
 
     Raises:
-        ConfigError: Unknown venue, fault, symbol or capture, half of a certificate, or a secret
-            that cannot be read or that others can read, or a ledger that cannot be written.
+        ConfigError: Unknown venue, fault, symbol or capture, half of a certificate, a secret that
+            cannot be read or that others can read, a recorded body that cannot be read, or a
+            ledger that cannot be written.
         Busy: The port is taken, or another simulated venue writes this ledger.
     """
     times: Clock = SystemClock() if clock is None else clock
@@ -90,6 +104,7 @@ async def run(
     if (certificate is None) != (key is None):
         message = "A certificate needs its key, and a key its certificate."
         raise ConfigError(message, remedy="Give both, or neither for ws://.")
+    bodies = recorded.load(rest)
     tls = server_tls(certificate, key) if certificate and key else None
     health = Health()
     details: dict[str, object] = {
@@ -100,7 +115,13 @@ async def run(
 
     async def main(stop: Stop) -> None:
         simulation = Simulation(
-            market, clock=times, directory=ledger, faults=planned, tls=tls, books_s=books_s
+            market,
+            clock=times,
+            directory=ledger,
+            faults=planned,
+            tls=tls,
+            books_s=books_s,
+            recorded=bodies,
         )
         details["url"] = await simulation.start(host, port, rest_port)
         details["rest"] = simulation.rest

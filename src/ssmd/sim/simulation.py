@@ -12,12 +12,13 @@ from typing import Final
 
 from ssmd.model.errors import ConfigError, SsmdError
 from ssmd.model.frame import Now, Opcode
-from ssmd.model.simulated import Emission, SimulatedMarket
+from ssmd.model.simulated import ChangesStatus, Emission, OpensByClock, SimulatedMarket
 from ssmd.runtime.clock import Clock
 from ssmd.sim import faults as kinds
 from ssmd.sim import journal, telemetry
 from ssmd.sim.control import Commands
 from ssmd.sim.faults import Fault
+from ssmd.sim.recorded import Recorded
 from ssmd.sim.rest import RestServer
 from ssmd.sim.schedule import Schedule
 from ssmd.sim.server import CLOSE_TIMEOUT_S, ServedSocket, listen
@@ -29,6 +30,7 @@ _GOING_AWAY: Final = 1001
 _OF_LISTED: Final = (
     kinds.Gap | kinds.Duplicate | kinds.Reorder | kinds.Freeze | kinds.Delist | kinds.Checksum
 )
+"""A status is none of these: what is not traded has one too, and the market knows what it lists."""
 _SWITCHING: Final = HTTPStatus.SWITCHING_PROTOCOLS.value
 
 
@@ -42,6 +44,7 @@ class Simulation:
         faults: What goes wrong by itself, timed from `start`.
         tls: Serve `wss://` and `https://` with this context; None serves `ws://` and `http://`.
         books_s: Pause between two checkpoints of the books in the ledger; None writes none.
+        recorded: REST answers that are served as they were recorded.
 
     Attributes:
         rest: Base address of the REST services, once `start` returned; a service is a folder of it.
@@ -56,6 +59,7 @@ class Simulation:
         faults: Iterable[Fault] = (),
         tls: ssl.SSLContext | None = None,
         books_s: float | None = None,
+        recorded: Recorded | None = None,
     ) -> None:
         self._books_s = books_s
         directory.mkdir(parents=True, exist_ok=True)
@@ -71,7 +75,9 @@ class Simulation:
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._order = count()
         self._server: asyncio.Server | None = None
-        self._rest = RestServer(market, clock=clock, directory=directory, tls=tls)
+        self._rest = RestServer(
+            market, clock=clock, directory=directory, tls=tls, recorded=recorded
+        )
         self._barred: int | None = None
         self._paused = False
         self._factor = 1.0
@@ -231,9 +237,11 @@ class Simulation:
                 market.freeze(symbol, True)
                 self._after(now, fault.for_s, lambda: market.freeze(symbol, False))
             case kinds.Listing():
-                market.list_symbols([fault.symbol])
+                _list(market, fault)
             case kinds.Delist():
                 market.delist([fault.symbol])
+            case kinds.Standing():
+                _stand(market, fault)
             case _:
                 pass
 
@@ -278,6 +286,33 @@ class Simulation:
         if seconds is None:
             return
         heapq.heappush(self._later, (now.mono + seconds, next(self._order), action))
+
+
+def _list(market: SimulatedMarket, fault: kinds.Listing) -> None:
+    """List an instrument, at once or later.
+
+    Raises:
+        ConfigError: Nothing of this venue opens by itself.
+    """
+    if fault.opens_s is None:
+        market.list_symbols([fault.symbol])
+    elif isinstance(market, OpensByClock):
+        market.list_unopened([fault.symbol], fault.opens_s)
+    else:
+        message = "What this simulated venue lists can be traded at once."
+        raise ConfigError(message, remedy="Leave `opens` out.")
+
+
+def _stand(market: SimulatedMarket, fault: kinds.Standing) -> None:
+    """Let an instrument have another state.
+
+    Raises:
+        ConfigError: Nobody wrote how this venue's change, or it has no such word.
+    """
+    if not isinstance(market, ChangesStatus):
+        message = "The states of this simulated venue's instruments are its own affair."
+        raise ConfigError(message, remedy="Use `listing` and `delist`.")
+    market.stand(fault.symbol, fault.to)
 
 
 def _befall(socket: ServedSocket, fault: Fault) -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 import pkgutil
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 
@@ -36,3 +37,8 @@ def load(venue_id: str) -> Venue:
         )
     venue: Venue = import_module(f"{__name__}.{venue_id.replace('-', '_')}").VENUE
     return venue
+
+
+def pause_of(venue_id: str) -> Callable[[int], str | None]:
+    """The scheduled pauses of a venue, by time in ns; a feed may be of no venue, and has none."""
+    return load(venue_id).pause if venue_id in names() else lambda _: None

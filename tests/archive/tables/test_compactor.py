@@ -4,8 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
+import ssmd
 from ssmd.archive.tables import compactor
 from ssmd.archive.tables.compactor import Compactor
 from ssmd.model.errors import ConfigError
@@ -115,3 +117,23 @@ def test_a_link_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:50])
     assert len(compact(tmp_path).built) == 1
     assert compact(tmp_path).built == []
+
+
+def test_a_feed_of_no_venue_has_no_tables_and_is_no_failure(tmp_path: Path) -> None:
+    """What we say ourselves (the security master's changes) is archived, and said so once."""
+    talk = Talk(feed="spare")
+    opened = talk.opened()
+    payload = opened.payload.replace(b'"venue":"kraken"', b'"venue":"nobody"')
+    record(tmp_path, [*day(1), structs.replace(opened, payload=payload), talk.trades(500)])
+    with capture_logs() as logs:
+        compactor = Compactor(tmp_path, ManualClock(START))
+        outcomes = [compactor.run_once() for _ in range(2)]
+    assert [each.failed for each in outcomes] == [[], []]
+    assert len(outcomes[0].built) == outcomes[0].slots > 0
+    assert [log["venue"] for log in logs if log["event"] == "tables.none"] == ["nobody"]
+    assert not built(tmp_path, "spare")
+    assert rows(tmp_path, "trades", "feed", feed="spare") == []
+    archive = ssmd.open(tmp_path)
+    assert archive.trades(feed="spare").collect().is_empty()
+    feeds = archive.sql("SELECT DISTINCT feed FROM trades").arrow()
+    assert feeds.to_pydict() == {"feed": [FEED]}

@@ -10,8 +10,9 @@ from ssmd.model.envelope import Envelope
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.sim import oracle
 from ssmd.venues import load
+from tests.faults.pure.configured import FEED
 from tests.faults.pure.venue import Tape
-from tests.faults.pure.world import FEED, World
+from tests.faults.pure.world import World
 
 DEPTH = 10
 SKEW_NS = 100 * SECOND_NS

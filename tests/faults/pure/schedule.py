@@ -8,8 +8,9 @@ import msgspec
 
 from ssmd.sim.disk import Port
 from ssmd.sim.faults import Duplicate, Gap, Reorder
+from tests.faults.pure.configured import CHANNELS
 from tests.faults.pure.venue import SYMBOLS
-from tests.faults.pure.world import CHANNELS, Life, World
+from tests.faults.pure.world import Life, World
 
 LASTS_S: Final = 6.0
 """How long things go wrong, in seconds."""

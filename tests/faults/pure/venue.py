@@ -148,6 +148,7 @@ class SimulatedVenue:
 
     Attributes:
         barred: Whether nobody is let in.
+        deaths: So many processes of ours were killed: what they dialled leads nowhere.
         longest: Most bytes of a frame that our side takes.
         withheld: Messages that tampering kept from the wire.
         oversize: Frames that were too long.
@@ -162,6 +163,7 @@ class SimulatedVenue:
         self.tapes: list[Tape] = []
         self.sockets: dict[int, PairedSocket] = {}
         self.barred = False
+        self.deaths = 0
         self.longest = 1 << 16
         self.withheld = 0
         self.oversize = 0
@@ -178,7 +180,10 @@ class SimulatedVenue:
         tls: object,
     ) -> PairedSocket:
         """In place of `connector.socket.connect`."""
+        deaths = self.deaths
         await self.clock.sleep(0.01)
+        if self.deaths != deaths:
+            raise ConnectFailed(handshake.url, "who dialled was killed meanwhile")
         if self.barred:
             raise ConnectFailed(handshake.url, "the venue is away")
         number = len(self.tapes)

@@ -10,7 +10,7 @@ import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,11 +26,8 @@ from ssmd.connector.service import Connector
 from ssmd.connector.spool.spool import Spool
 from ssmd.connector.supervisor import Supervisor
 from ssmd.feeds.archiver import ArchiverConfig, ArchiveStorage, Commit, Rotation, Source
-from ssmd.feeds.environment import ConnectorSettings, EnvironmentConfig, SpoolSettings
-from ssmd.feeds.feed import FeedConfig
 from ssmd.model.errors import Unavailable
 from ssmd.model.subscription import Subscription
-from ssmd.runtime import settings
 from ssmd.runtime.health import Health
 from ssmd.runtime.tasks import Stop
 from ssmd.sim.disk import Killed, Port, SimulatedDisk
@@ -38,12 +35,11 @@ from ssmd.sim.memory_bus import MemoryBus
 from ssmd.sim.memory_consumer import MemoryConsumer
 from ssmd.sim.memory_control import MemoryStreams
 from ssmd.sim.memory_publisher import MemoryPublisher
+from tests.faults.pure.configured import CHANNELS, FEED, configuration
 from tests.faults.pure.venue import SYMBOLS, SimulatedVenue
 from tests.faults.pure.virtual import LoopClock, VirtualLoop
 
-FEED = "kraken"
 STREAM = "SIM_KRAKEN"
-CHANNELS = ("book", "trade")
 AGAIN_S = 0.5
 """Pause before a process that could not start is started again, in seconds."""
 SMALL_FILES = 6_000
@@ -215,6 +211,7 @@ class World:
         if life is None:
             return
         life.port.dead = True
+        self.venue.deaths += 1
         self.supervisor = None
         spool, self.kept = self.kept, None
         if spool is not None:
@@ -344,33 +341,6 @@ class World:
             self.broken.append(f"a callback raised {error!r}")
 
 
-@lru_cache(maxsize=1)
-def configuration() -> tuple[FeedConfig, EnvironmentConfig]:
-    """What is recorded, and how."""
-    tree = {
-        "name": FEED,
-        "venue": FEED,
-        "versions": [
-            {
-                "version": "1",
-                "effective_from": "2020-01-01",
-                "endpoint": "ws://127.0.0.1:443/v2",
-                "rest": {"main": "http://127.0.0.1:443"},
-            }
-        ],
-        "universe": {"symbols": list(SYMBOLS), "channels": list(CHANNELS)},
-    }
-    feed = settings.convert(tree, FeedConfig, where="feed.yaml")
-    environment = EnvironmentConfig(
-        name="sim",
-        connector=ConnectorSettings(
-            backfill="off", tick_s=0.25, stagger_s=0.1, backoff_base_s=0.3, backoff_cap_s=1.0
-        ),
-        spool=SpoolSettings(low_disk_bytes=0, min_free_bytes=0, fsync_interval_s=0.1),
-    )
-    return feed, environment
-
-
 @contextmanager
 def replaced(world: World, seed: int) -> Iterator[None]:
     """Put socket, bus and chance of a world in the place of the real ones."""
@@ -380,6 +350,7 @@ def replaced(world: World, seed: int) -> Iterator[None]:
         (service, "Publisher", partial(MemoryPublisher, world.bus)),
         (service, "Streams", streams),
         (service, "scan", streams.scan),
+        (service, "scanner", streams.scanner),
         (service, "_FLOOR_S", 0.4),
         (source, "Consumer", partial(MemoryConsumer, world.bus)),
         (shard, "connect", world.venue.connect),

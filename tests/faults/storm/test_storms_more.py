@@ -1,4 +1,4 @@
-"""Schedules of faults over the real processes, the other half, and one nobody tried before."""
+"""Schedules of faults over the real processes, the other half; at length, one nobody tried before."""
 
 from pathlib import Path
 
@@ -24,6 +24,7 @@ async def test_a_storm_costs_what_is_told(tmp_path: Path, seeds: list[int]) -> N
         await running.passes(tmp_path, seed)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", [running.fresh()], ids="seed-{}".format)
 async def test_a_storm_that_nobody_tried_before(tmp_path: Path, seed: int) -> None:
     """A fresh integer, in the test's name: `ssmd sim storm --seed N` with 8 strikes repeats it."""

@@ -105,4 +105,5 @@ VENUE = Venue(
     account=Account(credentials=(Credential(FIELD),), where=WHERE, check=complaints),
     simulated=simulated,
     books=AtlantisBooks,
+    categories="one",
 )

@@ -1,19 +1,23 @@
 """What Atlantis offers over REST: its markets in one page, and how each stands."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from ssmd.model.fields import Fields, decode
 from ssmd.model.instrument import Instrument, Status
+from ssmd.model.listing import Reject
 from ssmd.model.rest import (
     Catalog,
     CatalogQuery,
     Complaint,
     Page,
+    ReferenceQuery,
     Request,
     Rest,
+    Saved,
     Service,
     Witness,
 )
@@ -45,21 +49,35 @@ def complaint(body: bytes) -> Complaint | None:
     return Complaint(told.oops[:300], retryable=told.again)
 
 
-def catalog(query: CatalogQuery) -> Catalog:
+def catalog(query: CatalogQuery | ReferenceQuery) -> Catalog:
     """All markets; the venue narrows nothing and has no pages."""
-    body = yield Request("/markets")
+    yield _page((yield Request("/markets")), "the venue")
+
+
+def saved(bodies: Sequence[Saved]) -> Catalog:
+    """The same, out of files."""
+    for each in bodies:
+        yield _page(each.body, each.name)
+
+
+def _page(body: bytes, where: str) -> Page:
+    """The markets of one answer.
+
+    Raises:
+        ValueError: It is none.
+    """
     try:
         entries = _listed.decode(body).markets
     except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"the markets are not as documented: {error}") from error
+        raise ValueError(f"{where}: the markets are not as documented: {error}") from error
     found: list[Instrument] = []
-    rejects: list[str] = []
+    rejects: list[Reject] = []
     for at, entry in enumerate(entries):
         try:
             found.append(_instrument(bytes(entry)))
         except (ValueError, ArithmeticError) as error:
-            rejects.append(f"markets[{at}]: {error}")
-    yield Page(tuple(found), tuple(rejects))
+            rejects.append(Reject(reason=f"markets[{at}]: {error}", payload=bytes(entry)))
+    return Page(tuple(found), tuple(rejects))
 
 
 def _instrument(entry: bytes) -> Instrument:
@@ -110,4 +128,6 @@ REST: Final = Rest(
     complaint=complaint,
     catalog=catalog,
     witness=witness,
+    reference=catalog,
+    saved=saved,
 )

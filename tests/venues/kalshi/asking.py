@@ -49,7 +49,7 @@ def listed(pages: list[Page]) -> list[Instrument]:
 
 def rejected(pages: list[Page]) -> list[str]:
     """All rejects of all pages."""
-    return [reject for page in pages for reject in page.rejects]
+    return [str(reject) for page in pages for reject in page.rejects]
 
 
 def asked(request: Request) -> dict[str, str]:

@@ -103,7 +103,8 @@ def test_an_unknown_status_is_listed_and_told(word: object) -> None:
     assert found.status == "paused"
     assert found.raw_status == str(word or "")
     assert complaint is not None
-    assert MADE["ticker"] in complaint
+    assert (complaint.kind, complaint.symbol) == ("unknown_status", MADE["ticker"])
+    assert MADE["ticker"] in str(complaint)
 
 
 def test_old_and_new_spellings_are_one_instrument() -> None:

@@ -25,6 +25,13 @@ BITCOIN = {
     "costmin": "0.5", "tick_size": "0.1", "status": "online",
     "execution_venue": "international",
 }  # fmt: skip
+DETAILS = {
+    "pair_decimals": "1", "lot_decimals": "8", "cost_decimals": "5", "lot_multiplier": "1",
+    "margin_call": None, "margin_stop": None, "long_position_limit": None,
+    "short_position_limit": None, "leverage_buy": None, "leverage_sell": None,
+    "aclass_base": "currency", "aclass_quote": "currency", "lot": "unit",
+    "fee_volume_currency": None, "execution_venue": "international",
+}  # fmt: skip
 
 
 def body(result: object) -> bytes:
@@ -78,7 +85,7 @@ def test_a_pair_is_told_with_all_its_names() -> None:
         venue="kraken", symbol="BTC/USD", kind="spot", status="active", raw_status="online",
         title="BTC/USD", base="BTC", quote="USD", category="currency",
         tick_size=Decimal("0.1"), lot_size=Decimal("1E-8"), min_size=Decimal("0.00005"),
-        min_notional=Decimal("0.5"), payload=b"",
+        min_notional=Decimal("0.5"), payload=b"", details=DETAILS,
         aliases={"rest_key": "XXBTZUSD", "altname": "XBTUSD", "wsname": "XBT/USD",
                  "v2": "BTC/USD"},
     )  # fmt: skip
@@ -136,7 +143,7 @@ def test_an_unknown_state_is_no_trading_and_is_told(raw: str | None) -> None:
     (instrument,) = told[0].instruments
     assert (instrument.status, instrument.raw_status) == ("paused", raw or "")
     assert len(told[0].rejects) == 1
-    assert "unknown status" in told[0].rejects[0]
+    assert "unknown status" in told[0].rejects[0].reason
 
 
 def test_assets_are_named_by_the_venues_own_table() -> None:
@@ -158,10 +165,10 @@ def test_one_unreadable_pair_does_not_hurt_the_others() -> None:
               "E": BITCOIN}  # fmt: skip
     _, told = catalog(body(broken))
     assert [instrument.symbol for instrument in told[0].instruments] == ["BTC/USD"]
-    assert [reject.split(": ")[0] for reject in told[0].rejects[:4]] == [
+    assert [str(reject).split(": ")[0] for reject in told[0].rejects[:4]] == [
         f"The pair {key!r} cannot be read" for key in "ABCD"
     ]
-    assert told[0].rejects[4] == "The pair 'E' is 'BTC/USD' once more."
+    assert str(told[0].rejects[4]) == "The pair 'E' is 'BTC/USD' once more."
 
 
 def test_steps_follow_from_decimals_where_they_are_not_stated() -> None:

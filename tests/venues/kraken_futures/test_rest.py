@@ -32,6 +32,22 @@ XBT = {
     "tags": ["hot"],
     "isExpired": False,
 }
+DETAILS = {
+    "margin_levels": None,
+    "retail_margin_levels": None,
+    "margin_schedules": None,
+    "type": "flexible_futures",
+    "impact_mid_size": None,
+    "funding_rate_coefficient": None,
+    "max_relative_funding_rate": None,
+    "contract_value_trade_precision": "4",
+    "fee_schedule_uid": None,
+    "maker_protection_millis": None,
+    "tradeable": True,
+    "post_only": False,
+    "mtf": None,
+    "tradfi": None,
+}
 
 
 def page(instruments: bytes, tickers: bytes = b'{"tickers":[]}') -> Page:
@@ -82,6 +98,7 @@ def test_an_instrument_is_listed_with_its_day() -> None:
         volume_24h=Decimal("12.5"),
         open_interest=Decimal(7),
         aliases={"pair": "BTC:USD", "isin": "XX0000000001"},
+        details=DETAILS,
         payload=msgspec.json.encode(XBT),
     )
 
@@ -97,6 +114,7 @@ def test_a_listing_in_lower_case_is_joined_with_its_ticker() -> None:
     ("entry", "ticker", "status", "raw", "restricted"),
     [
         ({}, {"suspended": False}, "active", "tradeable", False),
+        ({"tradeable": None}, {}, "active", "tradeable", False),
         ({"tradeable": False}, {}, "paused", "not tradeable", False),
         ({}, {"suspended": True}, "paused", "suspended", False),
         ({}, {"postOnly": True}, "active", "post only", True),
@@ -145,7 +163,7 @@ def test_one_unreadable_entry_costs_no_other() -> None:
     """It is named with its place."""
     found = listed(XBT, {"type": "x"}, 7, tickers=[{"vol24h": 1}])
     assert [each.symbol for each in found.instruments] == ["PF_XBTUSD"]
-    assert [text.partition(":")[0] for text in found.rejects] == [
+    assert [str(reject).partition(":")[0] for reject in found.rejects] == [
         "tickers[0]",
         "instruments[1]",
         "instruments[2]",

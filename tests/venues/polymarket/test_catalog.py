@@ -56,7 +56,7 @@ def listed(
     while True:
         if isinstance(step, Page):
             found += step.instruments
-            rejects += step.rejects
+            rejects += map(str, step.rejects)
         else:
             asked.append(step)
             assert len(asked) < 200

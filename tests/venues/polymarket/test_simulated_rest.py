@@ -116,14 +116,15 @@ def test_given_tokens_pass_the_shipped_filters() -> None:
 
 
 def test_listing_and_delisting_show_in_the_catalog() -> None:
-    """A resolved condition is absent."""
+    """A resolved condition stays in its event, and is over."""
     venue = market()
     gone = venue.symbols[:2]
     venue.delist(gone[:1])
     venue.list_symbols([token(8), token(9)])
-    names = [item.symbol for item in listed(venue, CatalogQuery())]
-    assert not set(gone) & set(names)
-    assert names[-2:] == [token(8), token(9)]
+    found = listed(venue, CatalogQuery())
+    assert {item.symbol for item in found if item.status == "settled"} == set(gone)
+    assert {item.status for item in found if item.symbol not in gone} == {"active", "paused"}
+    assert [item.symbol for item in found[-2:]] == [token(8), token(9)]
 
 
 def test_a_market_has_the_texts_and_numbers_of_a_recorded_one() -> None:

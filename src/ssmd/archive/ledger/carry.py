@@ -140,6 +140,7 @@ class Life(msgspec.Struct):
         closed: Its closing record.
         spent: Whether a successor has said what of it is still wanted.
         symbols: What was acknowledged on it so far.
+        relieved: Whether another process made its successor while it lived.
     """
 
     opened: At
@@ -161,6 +162,7 @@ class Life(msgspec.Struct):
     asks: bool = False
     spoken: int = 0
     books: list[Book] = []
+    relieved: bool = False
 
     @property
     def heard(self) -> int:

@@ -20,7 +20,7 @@ from ssmd.archive.ledger.spans import Span
 from ssmd.archive.store.port import Store
 from ssmd.model.errors import Damaged
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Version of a stored day: of its files, and of what is derived. Another one is made again."""
 
 

@@ -15,10 +15,13 @@ from ssmd.archive.ledger.merge import identity, in_order, summed
 from ssmd.archive.ledger.missing import Missing
 from ssmd.archive.ledger.outages import outages
 from ssmd.archive.ledger.proofs import Books
+from ssmd.archive.ledger.relieved import Relieved, beyond
 from ssmd.archive.ledger.silence import fallen, is_doubtful, newest
 from ssmd.archive.ledger.story import Frames, Record, tell, writer
 from ssmd.archive.ledger.words import IMPORT, UNKNOWN, coverage, intent, recorded, withdrawn
 from ssmd.model.records import (
+    HANDOVER,
+    PLANNED,
     Acknowledged,
     Backfilled,
     Closed,
@@ -37,7 +40,6 @@ from ssmd.model.records import (
 FORGOTTEN_NS: Final = 7 * layout.DAY_NS
 """How long the closing record of a connection that has a successor is waited for, ns."""
 
-_PLANNED: Final = "planned"
 _AGAIN: Final = "reconcile"
 """Withdrawn only to be asked for anew, at once: the intent goes on."""
 
@@ -85,6 +87,7 @@ class _Fold:
         self._feed = feed
         self._venue = carry.venue
         self._lives = {life.connection: life for life in carry.lives}
+        self._relieved = Relieved(carry.lives)
         self._lines = Lines(carry.lines)
         self._wants = Wants(self._lines, carry.wanted)
         self._covers = Covers(self._lines)
@@ -110,6 +113,8 @@ class _Fold:
 
     def take(self, at: At, record: Record | None) -> None:
         """The next record; None for the first frame of a connection."""
+        if self._relieved:
+            self._relieve(at.ts)
         if isinstance(record, Opened):
             self._opened(at, record)
             return
@@ -132,6 +137,7 @@ class _Fold:
         for life in self._lives.values():
             self.frames.update(life)
         self._newest = newest(self._lives.values(), self._newest)
+        self._relieve(self._newest or 0)
         self._silent = fallen(self._lives.values(), self._newest)
         found = {identity(entry): entry for entry in self._again}
         for entry in self._entries():
@@ -160,24 +166,19 @@ class _Fold:
         )
         self._next.setdefault(record.previous or "", []).append(life)
         self._venue = record.venue or self._venue
-        if record.reason != _PLANNED:
+        if record.reason == HANDOVER:
+            self._relieved.add(self._lives.get(record.previous or ""))
+        elif record.reason != PLANNED:
             for before in self._before(life):
-                if before.over is None:
+                if before.over is None and not before.relieved:
                     self._over(before, at.ts, UNKNOWN, None)
-        self._shrunk(life, at.ts)
+        for lost in beyond(life, self._lives, list(self._waiting.values())):
+            self._drop(lost, at.ts)
 
-    def _shrunk(self, life: Life, ts: int) -> None:
-        """A smaller plan of the same process ends what its lost shards held; not a twin's."""
-        before = self._lives.get(life.previous or "")
-        if before is None or before.shards is None or life.shards is None:
-            return
-        for other in list(self._waiting.values()):
-            if (
-                other.shard is not None
-                and other.shard >= life.shards
-                and (other.writer, other.shards) == (life.writer, before.shards)
-            ):
-                self._drop(other, ts)
+    def _relieve(self, ts: int) -> None:
+        """Who was relieved and fell silent is over: it died, and nobody is left to say so."""
+        for life, end in self._relieved.fallen(ts, self.frames.update):
+            self._over(life, end, UNKNOWN, None)
 
     def _stated(self, life: Life, at: At) -> None:
         """The connection has said what it wants: what it did not repeat is not wanted any more."""

@@ -1,14 +1,9 @@
 """How far open connections prove anything. Pure."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from ssmd.archive.ledger.carry import Life, Line
-from ssmd.model.timestamp import SECOND_NS
-
-SILENT_NS: Final = 180 * SECOND_NS
-"""How long an open connection counts as live after its last archived time, ns: one that lives
-ticks, and the watchdog cuts one that is silent after two minutes."""
+from ssmd.archive.overlap import SILENT_NS
 
 
 def newest(lives: Iterable[Life], before: int | None) -> int | None:

@@ -10,6 +10,7 @@ from ssmd.archive.ledger.carry import At, Carry, Life
 from ssmd.archive.ledger.facts import Facts, Note
 from ssmd.model.envelope import CONNECTION
 from ssmd.model.records import (
+    MADE_FIRST,
     Closed,
     ConnectionRecord,
     LedgerRecord,
@@ -22,7 +23,6 @@ Record = ConnectionRecord | LedgerRecord
 """One of our records."""
 
 _AFTER: Final = 1 << 62
-_PLANNED: Final = "planned"
 
 
 class Frames:
@@ -118,14 +118,14 @@ def _clocked(facts: Sequence[Facts], carry: Carry) -> Iterator[tuple[At, Record]
 def _floors(told: Sequence[tuple[At, Record]]) -> dict[str, int]:
     """Before which time no record of a connection counts, ns: the one it replaces had closed.
 
-    What recovery closes it closes late, and what a planned one replaces goes on beside it.
+    What recovery closes it closes late; what is replaced on purpose goes on beside the new one.
     """
     closed: dict[str, int] = {}
     previous: dict[str, str] = {}
     for at, record in told:
         if isinstance(record, Closed) and record.by == "connector":
             closed.setdefault(at.connection, at.ts)
-        elif isinstance(record, Opened) and record.previous and record.reason != _PLANNED:
+        elif isinstance(record, Opened) and record.previous and record.reason not in MADE_FIRST:
             previous[at.connection] = record.previous
     floors: dict[str, int] = {}
     for connection in previous:

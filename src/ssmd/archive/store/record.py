@@ -186,10 +186,18 @@ def let_go(root: Path) -> dict[str, str]:
         Damaged: What is known of uploads is not what was written.
     """
     return {
-        each.name: each.sha256
+        name: sha256
         for target in targets(root)
         if target.lets_go
-        for path in (root / layout.uploaded_folder(store_id(target.url))).rglob("*.jsonl")
+        for name, sha256 in gone_to(root, target.url).items()
+    }
+
+
+def gone_to(root: Path, url: str) -> dict[str, str]:
+    """The digests of the files that were let go here for they are in this store, by name."""
+    return {
+        each.name: each.sha256
+        for path in (root / layout.uploaded_folder(store_id(url))).rglob("*.jsonl")
         for each in Record(path).values()
         if not each.near
     }

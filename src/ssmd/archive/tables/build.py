@@ -202,8 +202,10 @@ def _read(root: Path, task: Task, carry: Carry, decoding: Decoding) -> None:
     for taken in ordered(streams, held, before):
         decoding.take(taken)
     decoding.settle()
-    for source, account in zip(task.sources, decoding.accounts, strict=True):
-        _check(source.manifest, account)
+    for source, account, reheard in zip(
+        task.sources, decoding.accounts, decoding.reheard, strict=True
+    ):
+        _check(source.manifest, account, reheard)
 
 
 def _lines(root: Path, source: Source) -> Iterator[bytes]:
@@ -215,8 +217,13 @@ def _lines(root: Path, source: Source) -> Iterator[bytes]:
         yield from lines(file, name)
 
 
-def _check(manifest: Manifest, account: Accounting) -> None:
+def _check(manifest: Manifest, account: Accounting, reheard: int) -> None:
     """Every line must have become something, as often as the manifest counts it.
+
+    Args:
+        manifest: Counts the lines.
+        account: What became of them.
+        reheard: So many of those that were unread when they came are read now.
 
     Raises:
         Damaged: The counts differ.
@@ -226,7 +233,7 @@ def _check(manifest: Manifest, account: Accounting) -> None:
     for what, told, counted in (
         ("lines", account.lines, account.told),
         ("records", records, account.records),
-        ("unread frames", types.get(UNREAD, 0), account.unread),
+        ("unread frames", types.get(UNREAD, 0), account.unread + reheard),
     ):
         if told != counted and not (account.duplicates and what != "lines"):
             message = (

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from ssmd import venues
 from ssmd.archive import files, layout, manifest
 from ssmd.archive.layout import Place, Slot
 from ssmd.archive.ledger import segments as ledger_segments
@@ -116,6 +117,7 @@ class Compactor:
         self._links: dict[tuple[str, int, int], Link] = {}
         self._marks: dict[str, object] = {}
         self._gone: set[Slot] = set()
+        self._tabled: dict[str, bool] = {}
         self._stop = Stop()
 
     def run_once(self, feed: str | None = None) -> Outcome:
@@ -199,9 +201,23 @@ class Compactor:
 
     def _feed(self, feed: str, outcome: Outcome) -> None:
         slots = sealed(self._root, feed)
+        if not self.has_tables(feed, slots):
+            return
         outcome.slots += len(slots)
         while not self._pass(feed, slots, outcome):
             continue
+
+    def has_tables(self, feed: str, slots: Sequence[Sealed]) -> bool:
+        """Whether a feed is a venue's: what no venue said has no tables, which is told once."""
+        if feed not in self._tabled and slots:
+            try:
+                venue = venue_of(self._root, slots[0])
+            except ConfigError:
+                return True  # each slot says so itself
+            self._tabled[feed] = venue in venues.names()
+            if not self._tabled[feed]:
+                telemetry.no_tables(feed, venue)
+        return self._tabled.get(feed, True)
 
     def _pass(self, feed: str, slots: Sequence[Sealed], outcome: Outcome) -> bool:
         """Look at every slot once; False when slots that were merged had to be taken apart."""

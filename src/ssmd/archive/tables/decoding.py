@@ -12,6 +12,7 @@ from ssmd.archive.tables.built import Accounting, Carry, Subject
 from ssmd.archive.tables.held import Held, Place
 from ssmd.archive.tables.order import Line
 from ssmd.archive.tables.primary import Connections
+from ssmd.archive.tables.rehearing import reheard
 from ssmd.model.booking import BookChange, BookReader, BookSaved
 from ssmd.model.envelope import BACKFILL, CONNECTION, LEDGER, REST, UNREAD, Envelope
 from ssmd.model.errors import Damaged
@@ -60,6 +61,7 @@ class Decoding:
         connections: What they show of connections.
         tables: The rows of every table, by segment.
         rejected: What gave no row, by segment.
+        reheard: So many frames were unread when they came and are read now, by segment.
         accounts: What became of the lines, by segment.
         readers: The books of every connection.
         pages: What pages of past facts are whole for.
@@ -100,6 +102,7 @@ class Decoding:
         self.readers: dict[str, BookReader] = {}
         self.pages: dict[tuple[str, int], tuple[int, int]] = {}
         self.rejected: list[list[Rejected]] = [[] for _ in accounts]
+        self.reheard = [0] * len(accounts)
         shapes = {**schema.natives(venue), **schema.commons()}
         self.tables: dict[str, list[Held]] = {
             name: [Held(shape) for _ in accounts]
@@ -133,23 +136,26 @@ class Decoding:
     def _frame(self, envelope: Envelope, ordinal: int, account: Accounting, taken: Line) -> None:
         kind, ts = envelope.type, envelope.ts_recv
         self.connections.frame(envelope.connection, ordinal, envelope.part, ts)
+        pieces = self._pieces(envelope)
+        is_reheard = pieces[0][0].type != kind
+        rows = tuple(row for _, piece in pieces for row in piece.rows)
+        decoded = Decoded(rows, tuple(reject for _, piece in pieces for reject in piece.rejects))
         is_rest = kind == BACKFILL
-        is_data = is_rest or not kind.startswith(_OURS)
-        decoded = self._decoded(envelope) if is_data else Decoded()
         place = Place(ts, envelope.connection, ordinal, envelope.part, envelope.sequence, is_rest)
         self._rows(decoded, place, taken.segment)
         if kind not in {REST, BACKFILL} and self._make is not None:
-            self._book(envelope, decoded, place, taken)
+            self._book(pieces, place, taken)
         for reject in decoded.rejects:
             self._reject(envelope, reject, taken.segment)
         account.rejects += len(decoded.rejects)
+        self.reheard[taken.segment] += is_reheard
         if decoded.rows:
             account.with_rows += 1
         elif decoded.rejects:
             account.rejected += 1
         elif kind == UNREAD:
             account.unread += 1
-        elif not is_data:
+        elif kind.startswith(_OURS) and not is_rest:
             account.control += 1
         elif is_rest:
             account.empty += 1
@@ -159,6 +165,16 @@ class Decoding:
                 " a reject."
             )
             raise Damaged(message, remedy="Report it: what the message says would be lost.")
+
+    def _pieces(self, envelope: Envelope) -> list[tuple[Envelope, Decoded]]:
+        """What a frame says: as it was understood when it came, or, if it was not, as it is now."""
+        kind = envelope.type
+        if kind == UNREAD:
+            again = [(each, self._decoded(each)) for each in reheard(envelope, self._venue)]
+            if any(decoded.rows or decoded.rejects for _, decoded in again):
+                return again
+        is_data = kind == BACKFILL or not kind.startswith(_OURS)
+        return [(envelope, self._decoded(envelope) if is_data else Decoded())]
 
     def _decoded(self, envelope: Envelope) -> Decoded:
         """The venue's rows; a reader that raises costs one line its rows, and nobody else's."""
@@ -188,13 +204,17 @@ class Decoding:
         if self._since_check > min(_CHECK, self._bound):
             self._check()
 
-    def _book(self, envelope: Envelope, decoded: Decoded, place: Place, taken: Line) -> None:
+    def _book(self, pieces: Sequence[tuple[Envelope, Decoded]], place: Place, taken: Line) -> None:
+        envelope = pieces[0][0]
         reader = self._reader(envelope.connection)
         if not taken.is_next:
             reader.missed()
         try:
-            rejected = bool(decoded.rejects)
-            changes = reader.read(envelope, decoded.rows, rejected=rejected)
+            changes = [
+                change
+                for each, decoded in pieces
+                for change in reader.read(each, decoded.rows, rejected=bool(decoded.rejects))
+            ]
         except Exception as error:  # noqa: BLE001 - it costs a book, never a lost slot
             reason = f"{type(error).__name__}: {error}"
             reject = Reject(envelope.message_id, BOOK, reason)

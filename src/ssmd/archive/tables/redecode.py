@@ -99,6 +99,8 @@ def redecode(
         with compactor.locked(root, name, wait=True):
             hand = Compactor(root, clock)
             slots = compactor.sealed(root, name)
+            if not hand.has_tables(name, slots):
+                continue
             wanted = {each.slot for each in slots if _is_in(hand, each, since, until)}
             one = merged.covering(merged.records(LocalStore(root), [name]), wanted)
             wanted.update(slot for each in one for slot in each.members)

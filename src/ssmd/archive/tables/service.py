@@ -1,9 +1,13 @@
 """The compactor: tables of what is sealed, small ones merged, and all to where it is kept for good."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from ssmd.archive import files
+from ssmd.archive import files, layout
+from ssmd.archive.errors import StillAtWork
+from ssmd.archive.lock import COMPACTOR, alone
 from ssmd.archive.tables.compactor import Compactor
 from ssmd.archive.tables.merge import merge
 from ssmd.archive.upload.service import Uploads
@@ -68,14 +72,15 @@ async def run(
                 await asyncio.to_thread(merge, root, times)
                 await times.sleep(_MERGE_S)
 
-        async with Tasks(stop, times) as tasks:
-            tasks.start("tables", compact, may_end=True)
-            tasks.start("merge", tidy)
-            if uploads is not None:
-                tasks.start("upload", send)
-            await stop.wait()
-            while "tables" in tasks.names:  # the slot at hand
-                await times.sleep(_WAIT_S / 10)
+        with _admitted(root):
+            async with Tasks(stop, times) as tasks:
+                tasks.start("tables", compact, may_end=True)
+                tasks.start("merge", tidy)
+                if uploads is not None:
+                    tasks.start("upload", send)
+                await stop.wait()
+                while "tables" in tasks.names:  # the slot at hand
+                    await times.sleep(_WAIT_S / 10)
 
     return await service.run(
         "compactor",
@@ -86,6 +91,19 @@ async def run(
         details={"dir": str(root), "upload": "" if upload is None else upload.url},
         clock=times,
     )
+
+
+@contextmanager
+def _admitted(root: Path) -> Iterator[None]:
+    """Work beside other compactors, and beside no drain.
+
+    Raises:
+        StillAtWork: The archive is being drained.
+    """
+    with alone(layout.lock(root, COMPACTOR), shared=True) as admitted:
+        if not admitted:
+            raise StillAtWork(root, "A drain")
+        yield
 
 
 async def _until_there(root: Path, clock: Clock, stop: Stop) -> None:

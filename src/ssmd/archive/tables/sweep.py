@@ -14,7 +14,7 @@ from ssmd.archive import layout
 from ssmd.archive.presence import Presence
 from ssmd.archive.tables.decoding import Decoding
 from ssmd.archive.tables.order import COMMIT, Line, head
-from ssmd.model.envelope import BACKFILL
+from ssmd.model.envelope import BACKFILL, UNREAD
 from ssmd.model.errors import Damaged
 from ssmd.model.fact import Fact
 from ssmd.model.intervals import Intervals
@@ -197,7 +197,7 @@ class Sweep:
     def _look(self, what: _Head, text: bytes, segment: int) -> None:
         """Decode a frame, unless its bytes alone show that it is about something else."""
         kind = what.k
-        if kind.startswith(_OURS) and kind != BACKFILL:
+        if kind.startswith(_OURS) and kind not in {BACKFILL, UNREAD}:
             self._passed[kind] = None
         elif self._symbols is None or any(symbol in text for symbol in self._symbols):
             self._decode(text, segment)

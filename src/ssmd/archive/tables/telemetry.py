@@ -49,6 +49,11 @@ def failed(slot: Slot, reason: str) -> None:
     incident("tables.failed", feed=slot.feed, slot=f"{slot.date} {slot.time}", reason=reason)
 
 
+def no_tables(feed: str, venue: str) -> None:
+    """A feed is of no venue we know: it is archived and proved, and there are no tables of it."""
+    log.info("tables.none", feed=feed, venue=venue)
+
+
 def link_damaged(name: str, reason: str) -> None:
     """What a slot's tables were made from cannot be read; they are made again."""
     log.warning("tables.link_damaged", name=name, reason=reason)

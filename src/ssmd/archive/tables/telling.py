@@ -65,6 +65,8 @@ def tell(
     for feed, slots in feeds.items():
         before = sorted(links(store, [feed]), key=lambda link: link.slot)
         teller = _Teller(store, wish, before, kept)
+        if not teller.has_tables(next(iter(slots.values()))):
+            continue
         for slot, each in slots.items():
             for name, rows in teller.tell(slot, each):
                 found[name].append(rows)
@@ -113,6 +115,14 @@ class _Teller:
         self._symbols = (
             None if wish.symbols is None or BOOK in wish.tables else frozenset(wish.symbols)
         )
+
+    def has_tables(self, segments: Sequence[Segment]) -> bool:
+        """Whether the feed is a venue's: what no venue said has no tables."""
+        if self._links or segments[0].place.feed in registry.names():
+            return True  # without a look into a file
+        told = (self._opening(progress.source(self._store, each)) for each in segments)
+        name = next(filter(None, told), "")
+        return not name or name in venues.names()
 
     def tell(self, slot: Slot, segments: Sequence[Segment]) -> list[tuple[str, Any]]:
         """The rows of a slot, by table."""

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from ssmd.connector.spool.codec import LifeState
 from ssmd.model.envelope import CONNECTION, Envelope
 from ssmd.model.frame import Opcode
+from ssmd.model.records import HANDOVER
 from ssmd.model.timestamp import shard_of
 
 
@@ -113,10 +114,29 @@ class Lives:
         self.open: dict[str, Life] = {}
         self.latest: dict[str, str] = dict(latest or {})
         """The last connection of each shard, open or closed."""
+        self.elsewhere: dict[str, bool] = {}
+        """Those that another process had, and whether it has them still, as far as is known."""
         for state in states:
             self.open[state.connection] = Life(
                 state.connection, state.feed, state.category, state.ordinal, state.record
             )
+
+    def succeeds(self, connection: str, *, alive: bool) -> None:
+        """Another process had, or has, a shard's last connection."""
+        shard = shard_of(connection)
+        if connection > self.latest.get(shard, ""):
+            self.latest[shard] = connection
+            self.elsewhere[connection] = alive
+
+    def before(self, shard: str, reason: str) -> tuple[str | None, str]:
+        """What a new connection of a shard follows, and why it is made.
+
+        Args:
+            shard: Which, `{feed}-{shard}`.
+            reason: Why it is made if what it follows is over.
+        """
+        previous = self.latest.get(shard)
+        return previous, HANDOVER if self.elsewhere.get(previous or "") else reason
 
     def begin(self, connection: str, feed: str, category: str | None) -> Life:
         """A connection is made; its counters begin."""
@@ -124,7 +144,9 @@ class Lives:
         if life is None:
             life = self.open[connection] = Life(connection, feed, category)
             shard = shard_of(connection)
-            self.latest[shard] = max(self.latest.get(shard, ""), connection)
+            known = self.latest.get(shard, "")
+            if connection > known or known in self.elsewhere:  # whose clock may be ahead of ours
+                self.latest[shard] = connection
         return life
 
     def observe(self, envelope: Envelope) -> None:

@@ -139,7 +139,8 @@ class Owed:
 def _between(lost: Sequence[Loss], found: Found) -> list[Loss]:
     """Numbers between the end of the files and reserved losses: a power cut took them from both.
 
-    Only what is durable is published, so neither bus nor archive has them.
+    Only what is durable is published, so neither bus nor archive has them. A connection's opening
+    is its record 0: where no record of it survived, that one is lost, whatever else was.
     """
     holes = []
     for connection in dict.fromkeys(loss.connection for loss in lost):
@@ -151,7 +152,7 @@ def _between(lost: Sequence[Loss], found: Found) -> list[Loss]:
         life = found.lives.open.get(connection)
         ordinal, record = (-1, -1) if life is None else (life.kept_ordinal, life.kept_record)
         missing = ordinals.missing(ordinal + 1, ordinals.last)
-        missing_records = records.missing(record + 1, records.last)
+        missing_records = records.missing(record + 1, max(records.last, 0))
         if missing or missing_records:
             first = losses[0]
             hole = Loss(

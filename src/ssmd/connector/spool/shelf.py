@@ -64,6 +64,11 @@ class Shelf:
         return max(self.first, self.lag.position + 1)
 
     @property
+    def published(self) -> int:
+        """Everything up to this position is acknowledged by the bus; less than `first` if nothing."""
+        return self._acked() - 1
+
+    @property
     def first(self) -> int:
         """The least position kept."""
         return self.files[0].first if self.files else 0

@@ -53,8 +53,8 @@ class Space:
                 self._telemetry.bound_dropped(dropped)
         return self._shelf.size + size <= self._limits.max_bytes
 
-    def look(self, wall: int) -> None:
-        """Report what there is, at a wall time in ns; warn when it is little."""
+    def look(self, wall: int, durable: int) -> None:
+        """Report what there is, durable up to a position, at a wall time in ns; warn when scarce."""
         free, wanted = self.free, self._limits.low_disk_bytes
         if free >= wanted:
             self.warning = ""
@@ -72,6 +72,12 @@ class Space:
             unpublished=self._shelf.unacked,
             unarchived=self._shelf.unarchived,
             age_s=self._age_s(wall),
+        )
+        self._telemetry.rungs(
+            received=self._shelf.active.last,
+            spooled=durable,
+            published=self._shelf.published,
+            archived=self._shelf.first_unarchived - 1,
         )
 
     def _age_s(self, wall: int) -> float:

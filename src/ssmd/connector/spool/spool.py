@@ -231,7 +231,7 @@ class Spool:
             return
         if self._durable.failed is not None:
             return  # good, but of files nobody doubts: `inspect` tries to write the others anew
-        self._telemetry.synced(self.synced, self._clock.mono() - began)
+        self._telemetry.synced(self._clock.mono() - began)
         self.more.set()
         with contextlib.suppress(OSError):  # then the declarations are repeated, no harm
             self._owed.durable(said)
@@ -247,7 +247,7 @@ class Spool:
         elif self._space.is_full:
             self.flush()
             self._fail("full", f"{self._space.free} bytes are free")
-        self._space.look(self._clock.wall())
+        self._space.look(self._clock.wall(), self.synced)
 
     def close(self) -> None:
         """Write what is left and let another connector in."""

@@ -17,7 +17,7 @@ import msgspec
 from ssmd.archive import durable
 from ssmd.bus.settings import from_env
 from ssmd.feeds.archiver import ArchiverConfig
-from ssmd.feeds.environment import EnvironmentConfig
+from ssmd.feeds.environments import load_environment
 from ssmd.feeds.registry import load_feed
 from ssmd.model.errors import Unavailable
 from ssmd.runtime import logging, loop, settings
@@ -36,7 +36,7 @@ async def _connector(asked: argparse.Namespace) -> int:
     from ssmd.connector import service as connector  # noqa: PLC0415 - half of the other's start
 
     feed = load_feed(str(asked.feed))
-    environment = settings.load(asked.env, EnvironmentConfig)
+    environment = load_environment(asked.env)
     name = f"connector-{feed.name}"
     switches = Switches(asked.control / f"{name}.json", SystemClock())
     bus = from_env()

@@ -10,7 +10,7 @@ from typing import Final
 from ssmd.model.errors import ConfigError
 from ssmd.model.session import Session
 from ssmd.model.subscription import Limits, Shard, Subscription
-from ssmd.model.venue import SessionOptions, Venue
+from ssmd.model.venue import Clocked, SessionOptions, Venue
 from ssmd.venues.kalshi.booking import KalshiBooks
 from ssmd.venues.kalshi.calendar import pause
 from ssmd.venues.kalshi.facts import TELLS, facts
@@ -117,4 +117,12 @@ VENUE = Venue(
     account=ACCOUNT,
     simulated=simulated,
     books=KalshiBooks,
+    categories="one",
+    # A market that opens sends no message, and one that closes on time need not either. A paused
+    # one closes as well; it does not open again by the clock.
+    clocked=(
+        Clocked("pre_open", "open_ts", "active"),
+        Clocked("active", "close_ts", "closed"),
+        Clocked("paused", "close_ts", "closed"),
+    ),
 )

@@ -30,18 +30,23 @@ import msgspec
 
 from ssmd.model.fields import Fields, decode
 from ssmd.model.instrument import Instrument
+from ssmd.model.listing import Reject
 from ssmd.model.rest import Catalog, CatalogQuery, Page, Request
+from ssmd.venues.kalshi.listing_pages import (
+    COST,
+    EVENT_MOST,
+    EVENT_PAGE,
+    MARKET_MOST,
+    MARKET_PAGE,
+    NESTED_PAGE,
+    Query,
+    Walk,
+    entries_of,
+    fields_of,
+    limit_of,
+    status_of,
+)
 from ssmd.venues.kalshi.rest_market import Origin, instrument, series_of
-
-COST: Final = 10.0
-"""Tokens that a request takes unless the venue says otherwise (`GET /account/endpoint_costs`)."""
-
-_NESTED_PAGE: Final = 50
-"""Events with markets to a page: 200 of them were 7,200 markets once."""
-_EVENT_PAGE: Final = 200
-_MARKET_PAGE: Final = 200
-_EVENT_MOST: Final = 200
-_MARKET_MOST: Final = 1000
 
 _NOW_OR_SOON: Final = ("unopened", "open")
 """Words of the `status` filter of events; a page never mixes two."""
@@ -54,7 +59,6 @@ _OVER: Final = frozenset({"closed", "determined", "settled"})
 _SAID: Final = frozenset({"event_ticker", "series_ticker", "title", "category"})
 """What of an event is read beside its markets."""
 
-_Query: TypeAlias = tuple[tuple[str, str], ...]
 _Known: TypeAlias = "dict[str, _Series]"
 _Wanted: TypeAlias = dict[str, str | None]
 
@@ -64,34 +68,6 @@ class _Series(msgspec.Struct, frozen=True):
 
     category: str | None
     tags: tuple[str, ...] | None
-
-
-class _Walk:
-    """One listing of pages, each naming the next by its cursor."""
-
-    def __init__(self, path: str, query: _Query, key: str) -> None:
-        self._path = path
-        self._query = query
-        self._key = key
-        self._cursor = ""
-        self._seen: set[str] = set()
-        self.done = False
-
-    def page(self) -> Generator[Request | Page, bytes, list[bytes]]:
-        """Asks for the next page, and gives its entries.
-
-        Raises:
-            ValueError: It is no such page, or it leads back to one that was read.
-        """
-        cursor = (("cursor", self._cursor),) if self._cursor else ()
-        body = yield Request(self._path, (*self._query, *cursor), cost=COST)
-        fields = _fields(body, self._path)
-        self._cursor = _text(fields, "cursor", self._path)
-        if self._cursor in self._seen:
-            raise ValueError(f"{self._path} leads in a circle: the cursor {self._cursor!r} again")
-        self._seen.add(self._cursor)
-        self.done = not self._cursor
-        return _entries(fields, self._key, self._path)
 
 
 class _Gathering:
@@ -104,12 +80,12 @@ class _Gathering:
     def read(self, markets: Iterable[bytes], origin: Origin, where: str) -> Page:
         """Markets of one origin as a page; `where` they stand is for people."""
         found: list[Instrument] = []
-        rejects: list[str] = []
+        rejects: list[Reject] = []
         for index, raw in enumerate(markets):
             try:
                 one, complaint = instrument(raw, origin)
             except (ValueError, RecursionError) as error:
-                rejects.append(f"market {index} of {where}: {error}")
+                rejects.append(Reject(reason=f"market {index} of {where}: {error}", payload=raw))
                 continue
             if one.symbol in self._seen or (self._active and one.status in _OVER):
                 continue
@@ -140,7 +116,7 @@ def catalog(query: CatalogQuery) -> Catalog:
     else:
         known = yield from _all_series(())
         for status in events:
-            yield from _nested(known, gathering, _status(status), query)
+            yield from _nested(known, gathering, status_of(status), query)
         if query.active:  # last: most of them were inside an open event, under its own series
             yield from _paused(known, None, gathering, query)
 
@@ -152,7 +128,7 @@ def _named(names: Iterable[str], known: _Known) -> Generator[Request | Page, byt
     for name in dict.fromkeys(names):
         for path in ("/events", "/events/multivariate"):  # neither lists the other's
             body = yield Request(path, (("series_ticker", name), ("limit", "1")), cost=COST)
-            entries = _entries(_fields(body, path), "events", path)
+            entries = entries_of(fields_of(body, path), "events", path)
             if entries:
                 wanted[name] = _category(entries[0])
                 break
@@ -162,7 +138,12 @@ def _named(names: Iterable[str], known: _Known) -> Generator[Request | Page, byt
     unknown = [name for name in missing if name not in known]  # the others merely rest
     if unknown:
         why = "no event of it is listed; it is gone, or its name is wrong"
-        yield Page((), tuple(f"series {name}: {why}" for name in unknown))
+        yield Page(
+            rejects=tuple(
+                Reject(reason=f"series {name}: {why}", kind="orphan", entity="series", symbol=name)
+                for name in unknown
+            )
+        )
     return wanted
 
 
@@ -181,18 +162,20 @@ def _category(raw: bytes) -> str | None:
         return None
 
 
-def _all_series(query: _Query) -> Generator[Request | Page, bytes, _Known]:
+def _all_series(query: Query) -> Generator[Request | Page, bytes, _Known]:
     body = yield Request("/series", query, cost=COST)
     found: _Known = {}
-    rejects: list[str] = []
-    for index, raw in enumerate(_entries(_fields(body, "/series"), "series", "/series")):
+    rejects: list[Reject] = []
+    for index, raw in enumerate(entries_of(fields_of(body, "/series"), "series", "/series")):
         try:
             fields = Fields(decode(raw))
             found[fields.need_text("ticker")] = _series(fields)
         except ValueError as error:
-            rejects.append(f"series {index} of /series: {error}")
+            rejects.append(
+                Reject(reason=f"series {index} of /series: {error}", entity="series", payload=raw)
+            )
     if rejects:
-        yield Page((), tuple(rejects))
+        yield Page(rejects=tuple(rejects))
     return found
 
 
@@ -213,21 +196,22 @@ def _series_with_events(
     """
     categories = {category.casefold() for category in query.categories}
     wanted: _Wanted = {}
-    limit = _limit(query, _EVENT_PAGE, _EVENT_MOST)
+    limit = limit_of(query.page_size, EVENT_PAGE, EVENT_MOST)
     for status in statuses:
-        walk = _Walk("/events", (*_status(status), limit), "events")
+        walk = Walk("/events", (*status_of(status), limit), "events")
         while not walk.done:
-            rejects: list[str] = []
+            rejects: list[Reject] = []
             for index, raw in enumerate((yield from walk.page())):
                 try:
                     series, category = _place(raw)
                 except ValueError as error:
-                    rejects.append(f"event {index} of a page of /events: {error}")
+                    why = f"event {index} of a page of /events: {error}"
+                    rejects.append(Reject(reason=why, entity="event", payload=raw))
                     continue
                 if series in known or (category or "").casefold() in categories:
                     wanted.setdefault(series, category)
             if rejects:
-                yield Page((), tuple(rejects))
+                yield Page(rejects=tuple(rejects))
     return wanted
 
 
@@ -249,8 +233,8 @@ def _by_series(
     for name, category in wanted.items():
         origin = _origin(name, known, category)
         for status in statuses:
-            limit = _limit(query, _MARKET_PAGE, _MARKET_MOST)
-            walk = _Walk("/markets", (("series_ticker", name), *_status(status), limit), "markets")
+            limit = limit_of(query.page_size, MARKET_PAGE, MARKET_MOST)
+            walk = Walk("/markets", (("series_ticker", name), *status_of(status), limit), "markets")
             while not walk.done:
                 entries = yield from walk.page()
                 yield gathering.read(entries, origin, f"a page of series {name}")
@@ -270,8 +254,8 @@ def _paused(
     Their series is taken from their name: those few that are named otherwise are missing while
     they pause.
     """
-    limit = _limit(query, _MARKET_PAGE, _MARKET_MOST)
-    walk = _Walk("/markets", (*_status(_PAUSED), ("mve_filter", "exclude"), limit), "markets")
+    limit = limit_of(query.page_size, MARKET_PAGE, MARKET_MOST)
+    walk = Walk("/markets", (*status_of(_PAUSED), ("mve_filter", "exclude"), limit), "markets")
     while not walk.done:
         found: dict[str, list[bytes]] = {}
         for raw in (yield from walk.page()):
@@ -304,10 +288,10 @@ def _together(pages: Iterable[Page]) -> Page:
     )
 
 
-def _nested(known: _Known, gathering: _Gathering, status: _Query, query: CatalogQuery) -> Catalog:
+def _nested(known: _Known, gathering: _Gathering, status: Query, query: CatalogQuery) -> Catalog:
     """All events with their markets inside."""
-    limit = _limit(query, _NESTED_PAGE, _EVENT_MOST)
-    walk = _Walk("/events", (("with_nested_markets", "true"), *status, limit), "events")
+    limit = limit_of(query.page_size, NESTED_PAGE, EVENT_MOST)
+    walk = Walk("/events", (("with_nested_markets", "true"), *status, limit), "events")
     while not walk.done:
         entries = yield from walk.page()
         yield _together(_event(raw, known, gathering) for raw in entries)
@@ -317,7 +301,7 @@ def _event(raw: bytes, known: _Known, gathering: _Gathering) -> Page:
     """The markets of one event."""
     named = "an event"
     try:
-        fields = _fields(raw, "an event")
+        fields = fields_of(raw, "an event")
         said = Fields({name: decode(value) for name, value in fields.items() if name in _SAID})
         named = said.need_text("event_ticker")
         ticker = said.text("series_ticker") or series_of(named)
@@ -328,43 +312,7 @@ def _event(raw: bytes, known: _Known, gathering: _Gathering) -> Page:
             category=series.category or said.text("category"),
             tags=series.tags,
         )
-        markets = _entries(fields, "markets", named) if "markets" in fields else []
+        markets = entries_of(fields, "markets", named) if "markets" in fields else []
     except (ValueError, RecursionError) as error:
-        return Page((), (f"{named}: {error}",))
+        return Page(rejects=(Reject(reason=f"{named}: {error}", entity="event", payload=raw),))
     return gathering.read(markets, origin, named)
-
-
-def _fields(body: bytes, where: str) -> dict[str, bytes]:
-    try:
-        fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        return {name: bytes(value) for name, value in fields.items()}
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"{where}: not an object: {error}") from error
-
-
-def _entries(fields: dict[str, bytes], key: str, where: str) -> list[bytes]:
-    """A list of entries; the venue writes an empty one as null."""
-    if key not in fields:
-        raise ValueError(f"{where}: `{key}` is missing")
-    try:
-        entries = msgspec.json.decode(fields[key], type=list[msgspec.Raw] | None) or []
-        return [bytes(raw) for raw in entries]
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"{where}: `{key}` is not a list: {error}") from error
-
-
-def _text(fields: dict[str, bytes], key: str, where: str) -> str:
-    if key not in fields:
-        raise ValueError(f"{where}: `{key}` is missing: the listing may go on")
-    try:
-        return msgspec.json.decode(fields[key], type=str | None) or ""
-    except msgspec.DecodeError as error:
-        raise ValueError(f"{where}: `{key}` is not a text: {error}") from error
-
-
-def _status(status: str | None) -> _Query:
-    return (("status", status),) if status else ()
-
-
-def _limit(query: CatalogQuery, usual: int, most: int) -> tuple[str, str]:
-    return "limit", str(min(max(query.page_size or usual, 1), most))

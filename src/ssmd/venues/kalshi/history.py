@@ -17,7 +17,7 @@ from typing import Final
 from ssmd.model.fields import Fields, decode
 from ssmd.model.rest import History, Request, Span
 from ssmd.model.timestamp import SECOND_NS
-from ssmd.venues.kalshi.catalog import COST
+from ssmd.venues.kalshi.listing_pages import COST
 
 CHANNEL: Final = "trade"
 LIVE: Final = "/markets/trades"

@@ -9,9 +9,13 @@ from urllib.parse import quote
 import msgspec
 
 from ssmd.model.fields import Fields, decode, exactly
-from ssmd.model.rest import Complaint, Request, Rest, Service, Witness
-from ssmd.venues.kalshi.catalog import COST, catalog
+from ssmd.model.rest import Complaint, Request, Rest, Retold, Service, Witness
+from ssmd.venues.kalshi.catalog import catalog
 from ssmd.venues.kalshi.history import history
+from ssmd.venues.kalshi.listing_pages import COST
+from ssmd.venues.kalshi.lookup import lookup
+from ssmd.venues.kalshi.reference import reference
+from ssmd.venues.kalshi.saved import saved
 
 _BOOK: Final = "orderbook_delta"
 _TICKER: Final = "ticker"
@@ -26,6 +30,30 @@ _STATED: Final = (
 """What of a market a ticker tells, each under its old and its new name."""
 _SIZES: Final = (("yes_bid_size", "yes_bid_size_fp"), ("yes_ask_size", "yes_ask_size_fp"))
 """Contracts at the best prices: what is public of the rest of a book."""
+
+_PASSING: Final = frozenset(
+    f"{name}{spelling}"
+    for name, spellings in {
+        "yes_bid": ("", "_dollars"),
+        "yes_ask": ("", "_dollars"),
+        "no_bid": ("", "_dollars"),
+        "no_ask": ("", "_dollars"),
+        "last_price": ("", "_dollars"),
+        "previous_yes_bid": ("", "_dollars"),
+        "previous_yes_ask": ("", "_dollars"),
+        "previous_price": ("", "_dollars"),
+        "yes_bid_size": ("", "_fp"),
+        "yes_ask_size": ("", "_fp"),
+        "volume": ("", "_fp"),
+        "volume_24h": ("", "_fp"),
+        "open_interest": ("", "_fp"),
+        "liquidity": ("", "_dollars"),
+        "updated_time": ("",),
+        "last_updated_ts": ("",),
+    }.items()
+    for spelling in spellings
+)
+"""Prices, sizes, totals and times of change: in both spellings, as they state the moment."""
 
 _LASTING: Final = frozenset(
     {
@@ -155,5 +183,13 @@ REST: Final = Rest(
     catalog=catalog,
     witness=witness,
     history=history,
+    # Answers without a signature come from a cache that keeps them for up to 15 seconds.
+    retold=Retold(settles_s=20.0),
+    reference=reference,
+    lookup=lookup,
+    saved=saved,
+    identifying=frozenset({"ticker", "market_id"}),
+    passing=_PASSING,
+    tells_changes=True,
 )
 """Only what needs no key is asked for."""

@@ -8,6 +8,8 @@ import msgspec
 
 from ssmd.model.fields import decode
 from ssmd.model.instrument import Instrument, PriceRange, Status
+from ssmd.model.listing import Reject
+from ssmd.model.plausible import absurdity, exact
 from ssmd.venues.kalshi.quantities import Quantities
 
 _CENT: Final = Decimal("0.01")
@@ -32,6 +34,40 @@ _STATUS: Final[Mapping[str, Status]] = {
 _UNKNOWN: Final[Status] = "paused"
 """What a word nobody knows becomes: listed, and not taken for a market that trades."""
 
+_DETAILS: Final = (
+    "floor_strike",
+    "cap_strike",
+    "strike_type",
+    "functional_strike",
+    "custom_strike",
+    "rules_primary",
+    "rules_secondary",
+    "market_type",
+    "subtitle",
+    "yes_sub_title",
+    "no_sub_title",
+    "can_close_early",
+    "early_close_condition",
+    "expiration_value",
+    "latest_expiration_time",
+    "occurrence_datetime",
+    "settlement_timer_seconds",
+    "settlement_ts",
+    "notional_value_dollars",
+    "price_level_structure",
+    "fee_waiver_expiration_time",
+    "exchange_index",
+    "mve_collection_ticker",
+    "mve_selected_legs",
+    "is_provisional",
+    "primary_participant_key",
+)
+"""What of a market is kept beside the fields that all venues share."""
+_BINDING: Final = ("tick_size", "settlement_value", "open_time", "close_time")
+"""Fields without which, when they are stated, a market is not what it says."""
+_UNSTATED: Final = ("", "0001-01-01T00:00:00Z")
+"""How a time is written that is none."""
+
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """What a market's series and event say about it; a market does not say it itself.
@@ -49,8 +85,23 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] | None = None
 
 
-def instrument(raw: bytes, origin: Origin) -> tuple[Instrument, str | None]:
-    """A market, and what is strange about it in one sentence.
+def instrument(raw: bytes, origin: Origin) -> tuple[Instrument, Reject | None]:
+    """A market, and what is strange about it: one whose status is unknown is listed as paused.
+
+    Args:
+        raw: Its JSON object, as it came.
+        origin: What is known from elsewhere.
+
+    Raises:
+        ValueError: It cannot be read, or has no ticker.
+    """
+    return _read(Quantities(decode(raw)), raw, origin)
+
+
+def judged(raw: bytes, origin: Origin) -> tuple[Instrument | None, Reject | None]:
+    """A market for those who keep it: none when its status is unknown, or a number absurd.
+
+    Whoever keeps it is told its details as well.
 
     Args:
         raw: Its JSON object, as it came.
@@ -60,6 +111,30 @@ def instrument(raw: bytes, origin: Origin) -> tuple[Instrument, str | None]:
         ValueError: It cannot be read, or has no ticker.
     """
     market = Quantities(decode(raw))
+    found, reject = _read(market, raw, origin)
+    if reject is not None:
+        why = f"{found.symbol}: its status {found.raw_status[:60]!r} is unknown"
+        return None, msgspec.structs.replace(reject, reason=why)
+    why_not = _strange(market, found) or absurdity(found)
+    if why_not is None:
+        details = {name: exact(market.peek(name)) for name in _DETAILS}
+        return msgspec.structs.replace(found, details=details), None
+    reason = f"{found.symbol}: {why_not}"
+    return None, Reject(reason=reason, kind="absurd", symbol=found.symbol, payload=raw)
+
+
+def _strange(market: Quantities, found: Instrument) -> str | None:
+    """Which field of a market states what it cannot be."""
+    for name in _BINDING:
+        stated = market.inexact.get(name)
+        if stated is not None and stated not in _UNSTATED:
+            return f"its `{name}` cannot be {stated[:60]!r}"
+    if market.peek("price_ranges") and not found.price_ranges:
+        return "its `price_ranges` cannot be read"
+    return None
+
+
+def _read(market: Quantities, raw: bytes, origin: Origin) -> tuple[Instrument, Reject | None]:
     ticker = market.need_text("ticker")
     event = market.words("event_ticker") or None
     series = origin.series or series_of(event or ticker)
@@ -67,7 +142,13 @@ def instrument(raw: bytes, origin: Origin) -> tuple[Instrument, str | None]:
     status = _STATUS.get(raw_status)
     complaint = None
     if status is None:
-        complaint = f"{ticker}: its status {raw_status[:60]!r} is unknown; it is listed as paused"
+        complaint = Reject(
+            reason=f"{ticker}: its status {raw_status[:60]!r} is unknown; it is listed as paused",
+            kind="unknown_status",
+            symbol=ticker,
+            raw_status=raw_status,
+            payload=raw,
+        )
     ranges = _ranges(market)
     found = Instrument(
         venue="kalshi",

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from ssmd.model.timestamp import SECOND_NS, format_rfc3339
 from ssmd.venues.kalshi.simulated_book import DOLLAR, count, dollars
+from ssmd.venues.kalshi.simulated_fees import FeeChange
 from ssmd.venues.kalshi.simulated_lifecycle import strike, words
 from ssmd.venues.kalshi.simulated_listing import Listing, Trade
 from ssmd.venues.kalshi.simulated_series import Series
@@ -64,6 +67,7 @@ def market(listing: Listing) -> dict[str, object]:
     }
     if listing.settled_ts:
         body["settlement_ts"] = _time(listing.settled_ts)
+    if listing.result:
         body["settlement_value_dollars"] = "1.0000" if listing.result == "yes" else "0.0000"
     return body
 
@@ -77,7 +81,7 @@ def event(markets: Sequence[Listing], *, nested: bool) -> dict[str, object]:
         "collateral_return_type": "",
         "event_ticker": first.event,
         "exchange_index": 0,
-        "last_updated_ts": _time(max(one.updated_ts for one in markets)),
+        "last_updated_ts": _time(event_updated_s(markets)),
         "mutually_exclusive": False,
         "product_metadata": {},
         "series_ticker": first.series.ticker,
@@ -91,16 +95,21 @@ def event(markets: Sequence[Listing], *, nested: bool) -> dict[str, object]:
     return body
 
 
-def series(described: Series, volume: int | None) -> dict[str, object]:
-    """A series; its volume only when that was asked for."""
+def event_updated_s(markets: Sequence[Listing]) -> int:
+    """When an event itself last changed: what becomes of its markets is no change of it."""
+    return min(one.created_ts for one in markets)
+
+
+def series(described: Series, fee: FeeChange, volume: int | None) -> dict[str, object]:
+    """A series, with what it costs at present; its volume only when that was asked for."""
     body: dict[str, object] = {
         "additional_prohibitions": ["Nobody is to trade on what does not exist."],
         "category": described.category,
         "contract_terms_url": f"https://example.invalid/terms/{described.ticker}.pdf",
         "contract_url": f"https://example.invalid/contracts/{described.ticker}.pdf",
         "exchange_index": 0,
-        "fee_multiplier": 1,
-        "fee_type": "quadratic",
+        "fee_multiplier": msgspec.Raw(fee.multiplier.encode()),
+        "fee_type": fee.kind,
         "frequency": described.frequency,
         "last_updated_ts": "2026-08-07T18:41:03.95073Z",
         "product_metadata": {},
@@ -112,6 +121,17 @@ def series(described: Series, volume: int | None) -> dict[str, object]:
     if volume is not None:
         body["volume_fp"] = count(volume)
     return body
+
+
+def fee_change(change: FeeChange) -> dict[str, object]:
+    """A change of what a series costs."""
+    return {
+        "fee_multiplier": msgspec.Raw(change.multiplier.encode()),
+        "fee_type": change.kind,
+        "id": change.id,
+        "scheduled_ts": _time(change.scheduled_s),
+        "series_ticker": change.series,
+    }
 
 
 def trade(done: Trade, listing: Listing) -> dict[str, object]:

@@ -44,7 +44,7 @@ def determined(listing: Listing) -> bytes:
     """Its result is known."""
     value = "1.0000" if listing.result == "yes" else "0.0000"
     fields = {
-        "determination_ts": listing.settled_ts,
+        "determination_ts": listing.determined_ts,
         "result": listing.result,
         "settlement_value": value,
     }
@@ -54,6 +54,13 @@ def determined(listing: Listing) -> bytes:
 def settled(listing: Listing) -> bytes:
     """It is paid."""
     return _body(listing, "settled", {"settled_ts": listing.settled_ts})
+
+
+def paused(listing: Listing) -> bytes:
+    """It is not traded for a while, or is again."""
+    is_paused = listing.status == "inactive"
+    event_type = "deactivated" if is_paused else "activated"
+    return _body(listing, event_type, {"is_deactivated": is_paused})
 
 
 def close_date_updated(listing: Listing) -> bytes:

@@ -104,6 +104,7 @@ class Listing:
         created_ts: When it was listed.
         updated_ts: When any of this last changed.
         result: What it came to, `yes` or `no`; empty before.
+        determined_ts: When that was found; 0 before.
         settled_ts: When it was paid; 0 before.
         volume: Contracts traded ever, in 1/100.
         interest: Contracts held, in 1/100.
@@ -122,7 +123,7 @@ class Listing:
         self.status = status
         self.open_ts = self.close_ts = self.created_ts = self.updated_ts = 0
         self.result = ""
-        self.settled_ts = 0
+        self.determined_ts = self.settled_ts = 0
         self.volume = 0 if status == "initialized" else rng.randint(10**5, 10**8)
         self.interest = self.volume // rng.randint(2, 9)
         self.last = 0
@@ -154,13 +155,28 @@ class Listing:
         self.book.fill()
         self.last = self.grid.prices[max(self.book.best[YES], 0)]
 
-    def end(self, now_s: int) -> None:
+    def decide(self, now_s: int) -> None:
         """Trading ends and the result is told: the likelier one."""
         self.result = "yes" if self.last * 2 > DOLLAR else "no"
-        self.status = "finalized"
-        self.book.clear()
-        self.close_ts = min(self.close_ts, now_s)
-        self.updated_ts = self.settled_ts = now_s
+        self.turn("determined", now_s)
+        self.determined_ts = now_s
+
+    def end(self, now_s: int) -> None:
+        """Trading ends, the result is told if it was not yet, and it is paid."""
+        if not self.result:
+            self.decide(now_s)
+        self.turn("finalized", now_s)
+        self.settled_ts = now_s
+
+    def turn(self, status: str, now_s: int) -> None:
+        """Be in another state; only one that is open or paused has a book."""
+        self.status = status
+        self.updated_ts = now_s
+        if status not in {"active", "inactive"}:
+            self.book.clear()
+            self.close_ts = min(self.close_ts, now_s)
+        elif self.book.best[YES] < 0:
+            self.book.fill()
 
     def attach(self, stream: Stream) -> None:
         """Somebody listens."""

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from math import ceil
 from random import Random
 from typing import Final
 
@@ -10,6 +11,7 @@ from ssmd.model.frame import Now
 from ssmd.model.simulated import SimulationOptions, falling_weights
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.venues.kalshi import simulated_lifecycle as lifecycle
+from ssmd.venues.kalshi.simulated_fees import Fees
 from ssmd.venues.kalshi.simulated_listing import Listing, Stamp
 from ssmd.venues.kalshi.simulated_series import TICKER, USUAL, Plan, event_of
 from ssmd.venues.kalshi.simulated_stream import Stream
@@ -35,6 +37,7 @@ class Market:
         self.rng = Random(options.seed)  # noqa: S311 - a simulation, not a secret
         self.listings: dict[str, Listing] = {}
         self.ended: dict[str, Listing] = {}
+        self.fees = Fees()
         self.stamp = Stamp()
         self.now_s = 0
         self.sids: dict[str, int] = {}
@@ -123,12 +126,39 @@ class Market:
 
     def list_symbols(self, symbols: Iterable[str]) -> None:
         """List more markets, and tell it to those who follow their lives."""
+        self._list(Plan(symbol) for symbol in symbols)
+
+    def list_unopened(self, symbols: Iterable[str], opens_s: float) -> None:
+        """List markets that open by themselves in so many seconds: nothing is said then."""
+        self._list(Plan(symbol, "initialized", opens_s=ceil(opens_s)) for symbol in symbols)
+
+    def stand(self, symbol: str, status: str) -> None:
+        """Let a market be in another state, in the words of REST, and say what is said of that."""
+        listing = self.listings.get(symbol)
+        if listing is None:
+            message = f"{symbol!r} is not listed."
+            raise ConfigError(message, remedy=f"List it first: `listing:symbol={symbol}`.")
+        if status == "finalized":
+            self.delist([symbol])
+            return
+        if status == "determined":
+            listing.decide(self.now_s)
+            self._tell_life(listing, lifecycle.determined(listing))
+        else:
+            listing.turn(status, self.now_s)
+        if status in {"active", "inactive"}:
+            self._tell_life(listing, lifecycle.paused(listing))
+        elif status == "closed":
+            self._tell_life(listing, lifecycle.close_date_updated(listing))
+        self.listeners_changed()
+
+    def _list(self, plans: Iterable[Plan]) -> None:
         events = {listing.event for listing in self.listings.values()}
-        for symbol in symbols:
-            if symbol in self.listings:
+        for plan in plans:
+            if plan.ticker in self.listings:
                 continue
-            event = event_of(symbol)
-            listing = self._add(Plan(symbol))
+            event = event_of(plan.ticker)
+            listing = self._add(plan)
             if self.now_s and event not in events:
                 body = lifecycle.event_created(listing)
                 self._tell(lifecycle.kind(listing), lifecycle.EVENT, body, event)
@@ -149,12 +179,12 @@ class Market:
             listing = self.listings.pop(symbol, None)
             if listing is None:
                 continue
+            news = [] if listing.result else [lifecycle.determined]
             listing.end(self.now_s)
             for stream in listing.books:
                 listing.snapshot(stream)
-            channel = lifecycle.kind(listing)
-            for body in (lifecycle.determined(listing), lifecycle.settled(listing)):
-                self._tell(channel, channel.encode(), body, symbol)
+            for told in (*news, lifecycle.settled):
+                self._tell_life(listing, told(listing))
             listing.abandon()
             self.ended[symbol] = listing
             while len(self.ended) > _ENDED_KEPT:
@@ -196,11 +226,13 @@ class Market:
             for age, (listing, plan) in enumerate(reversed(self._undated)):
                 self._date(listing, plan, _FIRST_AGE_S + age)
             self._undated.clear()
+            self.fees.begin(self.now_s)
         if self.now_s < self._next_s:
             return
         for listing in self.listings.values():
             if listing.status == "initialized" and listing.open_ts <= self.now_s:
                 listing.begin()  # nothing is said when a market's time to open comes
+                listing.updated_ts = listing.open_ts
             elif listing.status == "active" and listing.close_ts <= self.now_s:
                 period = listing.series.period_s
                 listing.close_ts += (self.now_s - listing.close_ts) // period * period + period
@@ -240,6 +272,9 @@ class Market:
         listing.created_ts = listing.updated_ts = listing.open_ts = self.now_s - age_s
         if plan.status == "initialized":
             listing.open_ts = listing.close_ts - 900
+        if plan.opens_s is not None:
+            listing.open_ts = self.now_s + plan.opens_s
+            listing.close_ts = listing.open_ts + 900
         if plan.status == "finalized":
             listing.end(listing.close_ts + 120)
 

@@ -11,7 +11,7 @@ _STATUSES: Final = {
     "unopened": {"initialized"},
     "open": {"active"},
     "paused": {"inactive"},
-    "closed": {"closed", "determined"},
+    "closed": {"closed", "determined", "disputed", "amended"},
     "settled": {"finalized"},
 }
 """What is asked for, and what the answers then say: two vocabularies."""
@@ -109,7 +109,8 @@ def _compatible(times: set[str], status: str, query: Mapping[str, str]) -> bool:
         return False
     if "updated" in times:
         others = ("status", "series_ticker", "event_ticker", "tickers")
-        return not any(query.get(other) for other in others)
+        alone = not any(query.get(other) for other in others)
+        return alone and query.get("mve_filter", "") in {"", "exclude"}
     return all(status in _COMPATIBLE[time] for time in times)
 
 

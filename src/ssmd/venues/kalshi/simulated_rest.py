@@ -49,7 +49,9 @@ class RestService:
             "/historical/cutoff": lambda _: documents.cutoff(self._cutoff_s),
             "/events": self._events,
             "/events/multivariate": self._combinations,
+            "/historical/markets": self._old_markets,
             "/series": self._series,
+            "/series/fee_changes": self._fee_changes,
             "/exchange/status": lambda _: documents.status(),
             "/exchange/schedule": lambda _: documents.schedule(),
         }
@@ -104,7 +106,17 @@ class RestService:
         return sorted(both, key=lambda listing: (-listing.created_ts, listing.ticker))
 
     def _markets(self, query: Query) -> dict[str, object]:
-        found = chosen(self._all(), query)
+        return self._list_markets([one for one in self._all() if not self._is_old(one)], query)
+
+    def _old_markets(self, query: Query) -> dict[str, object]:
+        return self._list_markets([one for one in self._all() if self._is_old(one)], query)
+
+    def _is_old(self, listing: Listing) -> bool:
+        """Whether it was paid so long ago that it is in the other tier."""
+        return 0 < listing.settled_ts < self._cutoff_s
+
+    def _list_markets(self, listings: Sequence[Listing], query: Query) -> dict[str, object]:
+        found = chosen(listings, query)
         shown, cursor = page(found, query, _PAGE, _MARKETS, lambda listing: listing.ticker)
         return {"cursor": cursor, "markets": [documents.market(listing) for listing in shown]}
 
@@ -116,6 +128,7 @@ class RestService:
 
     def _list_events(self, query: Query, *, multivariate: bool) -> dict[str, object]:
         earliest = number(query, "min_close_ts", 0)
+        changed = number(query, "min_updated_ts", 0)
         wanted: dict[str, list[Listing]] = {}
         for listing in self._all():
             if listing.multivariate == multivariate:
@@ -124,7 +137,9 @@ class RestService:
         events = [
             markets
             for markets in wanted.values()
-            if chosen(markets, only) and max(one.close_ts for one in markets) >= earliest
+            if chosen(markets, only)
+            and max(one.close_ts for one in markets) >= earliest
+            and documents.event_updated_s(markets) >= changed
         ]
         shown, cursor = page(events, query, _EVENTS, _EVENTS, lambda markets: markets[0].event)
         nested = query.get("with_nested_markets") == "true"
@@ -186,10 +201,18 @@ class RestService:
         return {"series": self._described(found[0], query)} if found else None
 
     def _described(self, series: Series, query: Query) -> dict[str, object]:
+        fee = self._market.fees.current(series.ticker, self._market.now_s)
         if query.get("include_volume") != "true":
-            return documents.series(series, None)
+            return documents.series(series, fee, None)
         volume = sum(one.volume for one in self._all() if one.series.ticker == series.ticker)
-        return documents.series(series, volume)
+        return documents.series(series, fee, volume)
+
+    def _fee_changes(self, query: Query) -> dict[str, object]:
+        past = query.get("show_historical") == "true"
+        listed = self._market.fees.listed(
+            query.get("series_ticker", ""), self._market.now_s, past=past
+        )
+        return {"series_fee_change_arr": [documents.fee_change(one) for one in listed]}
 
     def _all_series(self) -> list[Series]:
         names = {*KNOWN, *(listing.series.ticker for listing in self._all())}

@@ -46,11 +46,13 @@ class Plan(msgspec.Struct, frozen=True):
         ticker: Its name.
         status: As REST tells it.
         close_s: When it closes, in seconds after the first moment; negative before it.
+        opens_s: When it opens, in seconds after it is listed; None for when its status says.
     """
 
     ticker: str
     status: str = "active"
     close_s: int = 6 * _HOUR
+    opens_s: int | None = None
 
 
 _CRYPTO: Final = "Crypto"

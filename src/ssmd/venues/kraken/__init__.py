@@ -104,8 +104,10 @@ VENUE = Venue(
     facts=facts,
     tells=TELLS,
     snapshots=dict.fromkeys(CHANNELS, b"snapshot"),
+    checksummed=True,
     pause=pause,
     anew={"book": ("book", b'"snapshot"')},
     simulated=simulated,
     books=KrakenBooks,
+    categories="one",
 )

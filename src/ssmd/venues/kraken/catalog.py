@@ -1,34 +1,25 @@
-"""What Kraken spot lists, as its `AssetPairs` state it.
+"""What Kraken spot lists: every pair of every class, from the venue or from saved bodies.
 
 https://docs.kraken.com/api/docs/rest-api/get-tradable-asset-pairs
 """
 
-from collections.abc import Mapping
-from decimal import Decimal
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from ssmd.model.fields import Fields, decode
-from ssmd.model.instrument import Instrument, Status
-from ssmd.model.rest import Catalog, CatalogQuery, Page, Request
-from ssmd.venues.kraken.names import modern, v2_symbol
+from ssmd.model.instrument import Instrument
+from ssmd.model.listing import Fee, Reject
+from ssmd.model.rest import Catalog, CatalogQuery, Page, ReferenceQuery, Request, Saved
+from ssmd.venues.kraken.names import modern
+from ssmd.venues.kraken.pairs import read
 
 CLASSES: Final = ("currency", "tokenized_asset")
 """The classes of base assets; `AssetPairs` lists one at a time, the first unless asked."""
-
-STATUSES: Final[dict[str, tuple[Status, bool]]] = {
-    "online": ("active", False),
-    "post_only": ("active", True),
-    "limit_only": ("active", True),
-    "cancel_only": ("paused", False),
-    "reduce_only": ("paused", False),
-    "maintenance": ("paused", False),
-    "work_in_progress": ("pre_open", False),
-    "delisted": ("closed", False),
-}
-"""The venue's words for the state of a pair, REST's and the instrument channel's: ours, and
-whether only some orders are accepted."""
 
 
 class _Body(msgspec.Struct):
@@ -40,8 +31,44 @@ _body: Final = msgspec.json.Decoder(_Body)
 
 def catalog(query: CatalogQuery) -> Catalog:
     """Every pair of every class, with its assets named as the venue's own table names them."""
-    seen: set[str] = set()
-    for asset_class in _classes(query.categories):
+    yield from _listing(query.categories, believed=False)
+
+
+def reference(query: ReferenceQuery) -> Catalog:
+    """The same with fees, and without what cannot be believed.
+
+    The venue tells in one answer all that it lists, and nothing of when it changed: less than
+    everything cannot be asked for. What it no longer names is gone.
+    """
+    yield from _listing(query.categories, believed=True)
+
+
+def saved(bodies: Sequence[Saved]) -> Catalog:
+    """Pages of saved `AssetPairs`, their assets named by saved `Assets` where there are some.
+
+    Raises:
+        ValueError: A file is neither, or none of them lists pairs.
+    """
+    names: dict[str, str] = {}
+    listings: list[bytes] = []
+    for each in bodies:
+        found = _recognised(each)
+        if _holds(found, "wsname"):
+            listings.append(each.body)
+        elif found:
+            names |= _names(each.body)
+    if not listings:
+        files = ", ".join(each.name for each in bodies) or "no file"
+        raise ValueError(f"{files}: none of it is an answer of `AssetPairs` with pairs in it")
+    seen: dict[str, bytes] = {}
+    for body in listings:
+        yield _page(body, names, seen, believed=True)
+
+
+def _listing(categories: tuple[str, ...], *, believed: bool) -> Catalog:
+    """Ask for every class; one page each."""
+    seen: dict[str, bytes] = {}
+    for asset_class in _classes(categories):
         of_assets, of_pairs = (
             ((), ())
             if asset_class == CLASSES[0]
@@ -50,7 +77,8 @@ def catalog(query: CatalogQuery) -> Catalog:
         assets = yield Request("/0/public/Assets", of_assets)
         names = _names(assets)
         pairs = yield Request("/0/public/AssetPairs", of_pairs)
-        yield _page(pairs, names, seen)
+        # Who does not know the parameter answers every class with the same entries.
+        yield _page(pairs, names, seen, believed=believed, known=dict(seen))
 
 
 def _classes(categories: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,85 +95,116 @@ def _result(body: bytes, what: str) -> dict[str, msgspec.Raw]:
         raise ValueError(message) from error
 
 
+def _recognised(each: Saved) -> dict[str, msgspec.Raw]:
+    """The entries of a saved answer; an empty one says nothing, of whatever it was.
+
+    Raises:
+        ValueError: It is neither pairs nor assets.
+    """
+    expected = "an answer of `AssetPairs` or `Assets` was expected"
+    try:
+        found = _body.decode(each.body).result
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{each.name}: {expected}: {error}") from error
+    if found and not _holds(found, "wsname") and not _holds(found, "aclass"):
+        raise ValueError(f"{each.name}: {expected}, and nothing in it is a pair or an asset")
+    return found
+
+
+def _holds(entries: Mapping[str, msgspec.Raw], name: str) -> bool:
+    """Whether one of some entries has such a field: the others may be damaged."""
+    for raw in entries.values():
+        if name.encode() not in bytes(raw):
+            continue
+        try:
+            if name in Fields(decode(bytes(raw))):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
 def _names(body: bytes) -> dict[str, str]:
-    """What WebSocket v2 calls each asset, by its key."""
+    """What WebSocket v2 calls each asset, by its code."""
     names: dict[str, str] = {}
-    for key, raw in _result(body, "Assets").items():
+    for code, raw in _result(body, "Assets").items():
         try:
             name = Fields(decode(bytes(raw))).text("altname")
         except ValueError:
             continue  # the pair's own `wsname` tells it as well
         if name:
-            names[key] = modern(name)
+            names[code] = modern(name)
     return names
 
 
-def _page(body: bytes, names: Mapping[str, str], seen: set[str]) -> Page:
+def _page(
+    body: bytes,
+    names: Mapping[str, str],
+    seen: dict[str, bytes],
+    *,
+    believed: bool,
+    known: Mapping[str, bytes] = MappingProxyType({}),
+) -> Page:
+    """The pairs of one answer.
+
+    Args:
+        body: The answer.
+        names: What the assets are called, by their codes.
+        seen: What was told before, by symbol; that of this page is added.
+        believed: Leave out what cannot be believed, and tell fees.
+        known: Entries that other answers told: the same once more says nothing.
+    """
+    result = _result(body, "AssetPairs")
     instruments: list[Instrument] = []
-    rejects: list[str] = []
-    for key, raw in _result(body, "AssetPairs").items():
-        try:
-            instrument = _instrument(key, bytes(raw), names)
-        except ValueError as error:
-            rejects.append(f"The pair {key[:60]!r} cannot be read: {error}.")
+    fees: list[Fee] = []
+    rejects = list(_repeated(body))
+    told = dict(names)
+    for key, raw in result.items():
+        entry = read(key, bytes(raw), names, priced=believed)
+        instrument = entry.instrument
+        if instrument is None:
+            rejects += entry.rejects
+            continue
+        if known.get(instrument.symbol) == instrument.payload:
             continue
         if instrument.symbol in seen:
-            rejects.append(f"The pair {key[:60]!r} is {instrument.symbol!r} once more.")
+            rejects.append(_once_more(key, instrument))
             continue
-        seen.add(instrument.symbol)
-        instruments.append(instrument)
-        if instrument.raw_status not in STATUSES:
-            rejects.append(
-                f"The pair {key[:60]!r} has an unknown status {instrument.raw_status[:60]!r}: "
-                "it is listed as paused."
-            )
-    return Page(tuple(instruments), tuple(rejects))
+        seen[instrument.symbol] = instrument.payload
+        rejects += entry.rejects
+        if entry.sound or not believed:
+            instruments.append(instrument)
+        if entry.sound and entry.fee is not None:
+            fees.append(entry.fee)
+        told = dict(entry.names) | told if entry.names.keys() - told.keys() else told
+    return Page(tuple(instruments), tuple(rejects), fees=tuple(_priced(fees, told)))
 
 
-def _instrument(key: str, payload: bytes, names: Mapping[str, str]) -> Instrument:
-    """One entry of `AssetPairs`.
+def _priced(fees: Iterable[Fee], names: Mapping[str, str]) -> Iterable[Fee]:
+    """Fees with their currency named as pairs name it."""
+    for fee in fees:
+        currency = names.get(fee.currency or "", fee.currency)
+        yield msgspec.structs.replace(fee, currency=currency)
 
-    Raises:
-        ValueError: It is not as documented.
-    """
-    fields = Fields(decode(payload))
-    wsname = fields.need_text("wsname")
-    symbol = v2_symbol(wsname)
-    base, _, quote = symbol.partition("/")
-    raw_status = fields.text("status") or ""
-    status, restricted = STATUSES.get(raw_status, ("paused", False))
-    tick_size = fields.number("tick_size")
-    lot_size = _step(fields.integer("lot_decimals"))
-    multiplier = fields.number("lot_multiplier")
-    instrument = Instrument(
-        venue="kraken",
-        symbol=symbol,
-        kind="spot",
-        status=status,
-        raw_status=raw_status,
-        restricted=restricted,
-        title=symbol,
-        base=names.get(fields.text("base") or "", base),
-        quote=names.get(fields.text("quote") or "", quote),
-        category=fields.text("aclass_base"),
-        tick_size=tick_size if tick_size is not None else _step(fields.integer("pair_decimals")),
-        lot_size=lot_size * multiplier if lot_size is not None and multiplier else lot_size,
-        min_size=fields.number("ordermin"),
-        min_notional=fields.number("costmin"),
-        aliases={
-            "rest_key": key,
-            "altname": fields.need_text("altname"),
-            "wsname": wsname,
-            "v2": symbol,
-        },
-        payload=payload,
+
+def _once_more(key: str, instrument: Instrument) -> Reject:
+    return Reject(
+        reason=f"The pair {key[:60]!r} is {instrument.symbol!r} once more.",
+        kind="duplicate",
+        symbol=instrument.symbol,
+        payload=instrument.payload,
     )
-    if fields.inexact:
-        message = f"no such number: {dict(fields.inexact)}"
-        raise ValueError(message[:200])
-    return instrument
 
 
-def _step(decimals: int | None) -> Decimal | None:
-    """The smallest step of a number with so many decimals."""
-    return Decimal(1).scaleb(-decimals) if decimals is not None and 0 <= decimals < 39 else None  # noqa: PLR2004 - no column holds more
+def _repeated(body: bytes) -> Iterable[Reject]:
+    """Keys that stand in an answer twice: reading JSON leaves the last, without a word."""
+    try:
+        answer = json.loads(body, object_pairs_hook=tuple, parse_int=str)
+    except RecursionError:
+        return  # an entry nested that deeply is set aside by itself
+    for name, value in answer:
+        keys = Counter(key for key, _ in value) if name == "result" else {}
+        for key, times in keys.items():
+            if times > 1:
+                reason = f"The key {key[:60]!r} stands {times} times in one answer: the last holds."
+                yield Reject(reason=reason, kind="duplicate", symbol=key)

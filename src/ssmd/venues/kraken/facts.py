@@ -5,7 +5,7 @@ from typing import Final
 
 from ssmd.model.fact import Fact, Lifecycle, Quote, Ticker, Trade, detail, renamed, states
 from ssmd.model.row import Row
-from ssmd.venues.kraken.catalog import STATUSES
+from ssmd.venues.kraken.statuses import STATUSES
 from ssmd.venues.kraken.tables import (
     AssetRow,
     BookRow,

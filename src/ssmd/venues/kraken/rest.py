@@ -10,7 +10,7 @@ import msgspec
 
 from ssmd.model.fields import decode, encode
 from ssmd.model.rest import Complaint, Request, Rest, Service, Witness
-from ssmd.venues.kraken.catalog import catalog
+from ssmd.venues.kraken.catalog import catalog, reference, saved
 from ssmd.venues.kraken.history import history
 from ssmd.venues.kraken.names import altname
 
@@ -117,4 +117,9 @@ REST: Final = Rest(
     catalog=catalog,
     witness=witness,
     history=history,
+    reference=reference,
+    # No `lookup`: one answer lists all there is, so whatever it does not name is gone. Nothing is
+    # `passing`: the fields of a pair are its terms, prices are told elsewhere.
+    saved=saved,
+    identifying=frozenset({"rest_key", "altname", "wsname", "v2"}),
 )

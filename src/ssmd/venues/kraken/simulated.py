@@ -16,6 +16,7 @@ from ssmd.venues.kraken.simulated_rest import answer
 from ssmd.venues.kraken.simulated_socket import KrakenSocket, decode_request
 
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9.]+/[A-Za-z0-9.]+")
+_WORD: Final = re.compile(r"[a-z_]{1,40}")
 _DATA: Final = b'{"channel"'
 
 
@@ -112,6 +113,19 @@ class KrakenMarket(Market):
                 socket.forget(symbol)
             del self.listings[symbol]
         self.listeners_changed()
+
+    def stand(self, symbol: str, status: str) -> None:
+        """Let a pair have another state, in a word that may be none of the venue's.
+
+        Raises:
+            ConfigError: The pair is not listed, or that is no word.
+        """
+        if symbol not in self.listings or not _WORD.fullmatch(status):
+            message = f"{symbol!r} cannot have the state {status!r}."
+            raise ConfigError(message, remedy="Name a listed pair, and a word like `cancel_only`.")
+        self.listings[symbol].status = status
+        self.listeners_changed()
+        self._announce([symbol])
 
     def novelty(self) -> Emission:
         """A message on a channel that nobody knows."""

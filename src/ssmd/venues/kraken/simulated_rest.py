@@ -28,6 +28,11 @@ _KEYS: Final = {"USDTUSD": "USDTZUSD", "XDGUSD": "XDGUSD", "XDGEUR": "XDGEUR"}
 """Keys of pairs that do not follow the rule of the others."""
 _PRICE_DECIMALS: Final = 5
 _DEPTH: Final = 100
+_MARGINED: Final = "USD"
+"""What is paid in it can be traded on margin here, up to a limit; the rest has no limit at all."""
+_TAKER: Final = [[0, 0.4], [10000, 0.35], [50000, 0.24]]
+_MAKER: Final = [[0, 0.25], [10000, 0.2], [50000, 0.14]]
+"""What trading costs: volumes in 30 days, and percent."""
 _DEEPEST: Final = 500
 _MOST_TRADES: Final = 1000
 
@@ -141,6 +146,8 @@ def _asset_pairs(market: Market, query: _Query, now: Now) -> object:
 
 def _pair(listing: Listing) -> dict[str, object]:
     base, _, quote = listing.symbol.partition("/")
+    leverage = [2, 3] if quote == _MARGINED else []
+    limits = {"long_position_limit": 300, "short_position_limit": 240} if leverage else {}
     return {
         "altname": altname(listing.symbol),
         "wsname": _wsname(listing.symbol),
@@ -153,10 +160,10 @@ def _pair(listing: Listing) -> dict[str, object]:
         "pair_decimals": listing.decimals,
         "lot_decimals": QTY_DECIMALS,
         "lot_multiplier": 1,
-        "leverage_buy": [2, 3],
-        "leverage_sell": [2, 3],
-        "fees": [],
-        "fees_maker": [],
+        "leverage_buy": leverage,
+        "leverage_sell": leverage,
+        "fees": _TAKER,
+        "fees_maker": _MAKER,
         "fee_volume_currency": "ZUSD",
         "margin_call": 80,
         "margin_stop": 40,
@@ -165,8 +172,7 @@ def _pair(listing: Listing) -> dict[str, object]:
         "tick_size": fixed(1, listing.decimals),
         "status": listing.status,
         "execution_venue": "international",
-        "long_position_limit": 300,
-        "short_position_limit": 240,
+        **limits,
     }
 
 

@@ -18,6 +18,7 @@ from ssmd.venues.kraken_futures.rest import REST
 from ssmd.venues.kraken_futures.rows import TABLES, rows
 from ssmd.venues.kraken_futures.session import KrakenFuturesSession
 from ssmd.venues.kraken_futures.simulated import simulated
+from ssmd.venues.kraken_futures.statuses import CLOCKED
 
 
 def handshake(endpoint: str, shard: Shard, secrets: Mapping[str, str], now: Now) -> Handshake:
@@ -96,4 +97,6 @@ VENUE = Venue(
     anew={"book": ("book_snapshot", b"")},
     simulated=simulated,
     books=KrakenFuturesBooks,
+    categories="one",
+    clocked=CLOCKED,
 )

@@ -9,9 +9,9 @@ from typing import Any, Final
 import msgspec
 
 from ssmd.model.fields import encode
-from ssmd.model.rest import Catalog, CatalogQuery, Complaint, Request, Rest, Service, Witness
+from ssmd.model.rest import Complaint, Request, Rest, Service, Witness
+from ssmd.venues.kraken_futures.catalog import catalog, reference, saved
 from ssmd.venues.kraken_futures.history import history
-from ssmd.venues.kraken_futures.listings import instruments
 
 _PASSING: Final = ("limit", "unavailable", "server error", "internal", "timeout", "busy")
 """What the venue's words have in common when asking again later can succeed."""
@@ -26,14 +26,6 @@ class _Verdict(msgspec.Struct):
     result: str | None = None
     error: Any = None
     errors: Any = None
-
-
-class _Listed(msgspec.Struct):
-    instruments: list[msgspec.Raw]
-
-
-class _Tickers(msgspec.Struct):
-    tickers: list[msgspec.Raw]
 
 
 class _Stand(msgspec.Struct, rename="camel"):
@@ -53,8 +45,6 @@ class _Touch(msgspec.Struct, rename="camel"):
 
 
 _verdict: Final = msgspec.json.Decoder(_Verdict)
-_listed: Final = msgspec.json.Decoder(_Listed)
-_tickers: Final = msgspec.json.Decoder(_Tickers)
 _stand: Final = msgspec.json.Decoder(_Stand)
 _touch: Final = msgspec.json.Decoder(_Touch)
 
@@ -83,21 +73,6 @@ def _words(part: object) -> str:
             if isinstance(part.get(name), str) and part[name]:
                 return str(part[name])
     return encode(part)
-
-
-def catalog(query: CatalogQuery) -> Catalog:
-    """All instruments with the day's volume; the venue narrows nothing and has no pages."""
-    body = yield Request("/instruments")
-    try:
-        listed = _listed.decode(body).instruments
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"the instruments are not as documented: {error}") from error
-    body = yield Request("/tickers")
-    try:
-        tickers = _tickers.decode(body).tickers
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ValueError(f"the tickers are not as documented: {error}") from error
-    yield instruments([bytes(entry) for entry in listed], [bytes(entry) for entry in tickers])
 
 
 def witness(symbol: str, channels: frozenset[str], nonce: str) -> Witness | None:
@@ -143,4 +118,10 @@ REST: Final = Rest(
     catalog=catalog,
     witness=witness,
     history=history,
+    reference=reference,
+    # No `lookup`: the venue tells nothing of a single product beyond its listing, least of all of
+    # one that ended. Nothing is `passing`: what moves stands in the tickers, not in the listing.
+    saved=saved,
+    # Nothing is `identifying`: a pair has several products, and the ISIN of a product on a share is
+    # that of the share.
 )

@@ -13,7 +13,7 @@ from ssmd.model.errors import ConfigError
 from ssmd.model.frame import Now
 from ssmd.model.simulated import Answer, BookState, Emission, Owed, SimulationOptions
 from ssmd.venues.kraken_futures.messages import FEEDS, HEARTBEAT, TYPES, canonical
-from ssmd.venues.kraken_futures.simulated_listing import Listing, maturity
+from ssmd.venues.kraken_futures.simulated_listing import STANDINGS, Listing, maturity
 from ssmd.venues.kraken_futures.simulated_market import Market
 from ssmd.venues.kraken_futures.simulated_rest import answer
 from ssmd.venues.kraken_futures.simulated_wording import MILLISECOND_NS
@@ -114,6 +114,19 @@ class KrakenFuturesMarket(Market):
     def delist(self, symbols: Sequence[str]) -> None:
         """End products."""
         self.end_products(symbols, self._wall // MILLISECOND_NS)
+
+    def stand(self, symbol: str, status: str) -> None:
+        """Let a product stand otherwise.
+
+        Raises:
+            ConfigError: It is not listed, or no product stands so.
+        """
+        listing = self.listings.get(canonical(symbol))
+        if listing is None or status not in STANDINGS:
+            message = f"{symbol!r} cannot be {status!r}."
+            remedy = f"Name a listed product, and one of: {', '.join(sorted(STANDINGS))}."
+            raise ConfigError(message, remedy=remedy)
+        self.change(listing, status, self._wall // MILLISECOND_NS)
 
     def novelty(self) -> Emission:
         """A message of a feed that did not exist when this was written."""

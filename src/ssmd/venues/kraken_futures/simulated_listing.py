@@ -17,6 +17,13 @@ TAPE: Final = 20_000
 """How many trades of a product REST can tell; what is older is gone."""
 
 HOUR_MS: Final = 3_600_000
+TRADEABLE: Final = "tradeable"
+POST_ONLY: Final = "post only"
+SUSPENDED: Final = "suspended"
+NOT_TRADEABLE: Final = "not tradeable"
+EXPIRED: Final = "expired"
+STANDINGS: Final = frozenset({TRADEABLE, POST_ONLY, SUSPENDED, NOT_TRADEABLE, EXPIRED})
+"""How a product can stand; the venue has truth values for it, and no words."""
 _UNKNOWN: Final = (5, 1, "DeFi")
 _KNOWN: Final = {
     "XBT": (1, 4, "Layer 1", 837_420),
@@ -73,6 +80,7 @@ class Listing:
     """One product. Its counters go on whoever listens.
 
     Attributes:
+        standing: How it stands, one of `STANDINGS`.
         recent: The latest trades, as a trade snapshot tells them.
         tape: All the trades REST tells, oldest first.
     """
@@ -87,6 +95,7 @@ class Listing:
         self.inverse = kind in {"PI", "FI"}
         self.size_decimals = 0 if self.inverse else size_decimals
         self.maturity = maturity(symbol)
+        self.standing = TRADEABLE
         self.book = Book(anchor, rng)
         self.recent: deque[Traded] = deque(maxlen=HISTORY)
         self.tape: deque[Traded] = deque(maxlen=TAPE)
@@ -169,7 +178,7 @@ class Listing:
             f'{{"feed":"trade_snapshot","product_id":"{self.symbol}","trades":[{trades}]}}'.encode()
         )
 
-    def ticker(self, millis: int, *, suspended: bool = False) -> bytes:
+    def ticker(self, millis: int) -> bytes:
         """How it stands."""
         figures = self.figures()
         funding = "" if self.maturity is not None else _funding(figures, millis)
@@ -178,9 +187,9 @@ class Listing:
             f'"premium":0.0,"feed":"ticker","bid":{figures["bid"]},"ask":{figures["ask"]},'
             f'"bid_size":{figures["bid_size"]},"ask_size":{figures["ask_size"]},"volume":{figures["volume"]},"dtm":{self._days(millis)},'
             f'"index":{figures["index"]},"last":{figures["last"]},"change":{figures["change"]},'
-            f'"suspended":{flag(suspended)},"tag":"{self.tag}","pair":"{self.base}:USD",'
+            f'"suspended":{flag(self.standing == SUSPENDED)},"tag":"{self.tag}","pair":"{self.base}:USD",'
             f'"openInterest":{figures["open_interest"]},"markPrice":{figures["mark"]},'
-            f'"maturityTime":{self.maturity or 0},"post_only":false,'
+            f'"maturityTime":{self.maturity or 0},"post_only":{flag(self.standing == POST_ONLY)},'
             f'"volumeQuote":{figures["volume_quote"]},"open":{figures["open"]},'
             f'"high":{figures["high"]},"low":{figures["low"]}}}'
         ).encode()
@@ -194,6 +203,11 @@ class Listing:
             f'"tag":"{self.tag}","pair":"{self.base}:USD","dtm":{self._days(millis)},'
             f'"maturityTime":{self.maturity or 0},"volumeQuote":{figures["volume_quote"]}}}'
         ).encode()
+
+    @property
+    def trades(self) -> bool:
+        """Whether it can be traded now."""
+        return self.standing in {TRADEABLE, POST_ONLY}
 
     @property
     def tag(self) -> str:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from ssmd.model.frame import Now
 from ssmd.model.simulated import Emission, SimulationOptions
 from ssmd.venues.kraken_futures.messages import canonical
-from ssmd.venues.kraken_futures.simulated_listing import Counted, Listing
+from ssmd.venues.kraken_futures.simulated_listing import EXPIRED, SUSPENDED, Counted, Listing
 from ssmd.venues.kraken_futures.simulated_wording import MILLISECOND_NS
 
 USUAL: Final = (
@@ -25,6 +25,8 @@ USUAL: Final = (
 )
 """What is listed when nobody says otherwise."""
 
+EXPIRED_KEPT_MS: Final = 3_600_000
+"""How long the listing names what has matured."""
 _LONGEST_STEP_S: Final = 1.0
 _UNHEARD_SHARE: Final = 0.1
 """Trades of all products that nobody listens to, as a share of the configured rate."""
@@ -46,6 +48,7 @@ class Market:
     def __init__(self, options: SimulationOptions) -> None:
         self.rng = Random(options.seed)  # noqa: S311 - a simulation, not a secret
         self.listings: dict[str, Listing] = {}
+        self.expired: dict[str, Listing] = {}
         self.list_products(options.symbols or USUAL)
         self._listeners: dict[tuple[str, str], list[Listener]] = {}
         self._rate = options.rate
@@ -54,6 +57,7 @@ class Market:
         self._unheard_due = 0.0
         self._unheard_rng = Random(~options.seed)  # noqa: S311
         self._mono: float | None = None
+        self._millis: int | None = None
         self._flaws: list[str | None] = []
         self._heard: list[Listing] = []
         self._weights: list[float] = []
@@ -62,6 +66,7 @@ class Market:
         """List products that are not listed yet."""
         for symbol in map(canonical, symbols):
             if symbol not in self.listings:
+                self.expired.pop(symbol, None)
                 rng = Random(self.rng.getrandbits(64))  # noqa: S311
                 self.listings[symbol] = Listing(symbol, rng)
 
@@ -70,8 +75,26 @@ class Market:
         for symbol in map(canonical, symbols):
             listing = self.listings.pop(symbol, None)
             if listing is not None:
-                self._tell("ticker", symbol, listing.ticker(millis, suspended=True))
+                listing.standing = SUSPENDED
+                self._tell("ticker", symbol, listing.ticker(millis))
         self._count_heard()
+
+    def change(self, listing: Listing, standing: str, millis: int) -> None:
+        """Let a product stand otherwise; its ticker says so."""
+        listing.standing = standing
+        self._tell("ticker", listing.symbol, listing.ticker(millis))
+        self._count_heard()
+
+    def _expire(self, since: int, until: int) -> None:
+        """End what matures after one time and up to another; REST names it for a while."""
+        for listing in tuple(self.listings.values()):
+            if listing.maturity is not None and since < listing.maturity <= until:
+                self.end_products([listing.symbol], until)
+                listing.standing = EXPIRED
+                self.expired[listing.symbol] = listing
+        for listing in tuple(self.expired.values()):
+            if (listing.maturity or 0) + EXPIRED_KEPT_MS <= until:
+                del self.expired[listing.symbol]
 
     def listing(self, symbol: str, now: Now) -> Listing | None:
         """A product with its past, whatever the case of its name; None when there is none."""
@@ -102,6 +125,9 @@ class Market:
         """Let happen what is due by the rate; the time since the last call is told by `now`."""
         passed = 0.0 if self._mono is None else min(now.mono - self._mono, _LONGEST_STEP_S)
         self._mono = now.mono
+        millis = now.wall // MILLISECOND_NS
+        self._expire(millis if self._millis is None else self._millis, millis)
+        self._millis = millis
         self._trade_unheard(passed, now)
         if not self._heard:
             self._due = 0.0
@@ -109,12 +135,16 @@ class Market:
         self._due += passed * self._rate * self._factor
         while self._due >= 1:
             (listing,) = self.rng.choices(self._heard, cum_weights=self._weights)
-            self._due -= self._move(listing, now.wall // MILLISECOND_NS)
+            self._due -= self._move(listing, millis)
 
     def _trade_unheard(self, passed: float, now: Now) -> None:
         """Let trades happen where nobody listens: REST tells them, and the next who comes."""
         heard = {listing.symbol for listing in self._heard}
-        unheard = [symbol for symbol in self.listings if symbol not in heard]
+        unheard = [
+            listing.symbol
+            for listing in self.listings.values()
+            if listing.trades and listing.symbol not in heard
+        ]
         if not unheard:
             self._unheard_due = 0.0
             return
@@ -184,5 +214,9 @@ class Market:
     def _count_heard(self) -> None:
         """Somebody subscribed or left: see again who hears what; the first listed move most."""
         heard = {symbol for (_, symbol), listeners in self._listeners.items() if listeners}
-        self._heard = [listing for symbol, listing in self.listings.items() if symbol in heard]
+        self._heard = [
+            listing
+            for symbol, listing in self.listings.items()
+            if symbol in heard and listing.trades
+        ]
         self._weights = list(accumulate(1 / (1 + at) for at in range(len(self._heard))))

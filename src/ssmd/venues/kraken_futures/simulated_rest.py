@@ -9,9 +9,16 @@ from ssmd.model.frame import Now
 from ssmd.model.simulated import Answer
 from ssmd.model.timestamp import parse_rfc3339
 from ssmd.venues.kraken_futures.simulated_book import Side
-from ssmd.venues.kraken_futures.simulated_listing import HISTORY, Listing
+from ssmd.venues.kraken_futures.simulated_listing import (
+    EXPIRED,
+    HISTORY,
+    NOT_TRADEABLE,
+    POST_ONLY,
+    SUSPENDED,
+    Listing,
+)
 from ssmd.venues.kraken_futures.simulated_market import Market
-from ssmd.venues.kraken_futures.simulated_wording import MILLISECOND_NS, moment, number
+from ssmd.venues.kraken_futures.simulated_wording import MILLISECOND_NS, flag, moment, number
 
 _SPOT: Final = {"XBT": "BTC"}
 """Names that the listings spell as the spot exchange does."""
@@ -24,7 +31,8 @@ def answer(market: Market, path: str, query: Mapping[str, str], now: Now) -> Ans
     millis = now.wall // MILLISECOND_NS
     match path.strip("/").split("/"):
         case ["instruments"]:
-            listed = ",".join(_instrument(listing) for listing in market.listings.values())
+            every = (*market.listings.values(), *market.expired.values())
+            listed = ",".join(map(_instrument, every))
             return _success(f'"instruments":[{listed}]', millis)
         case ["tickers"]:
             standing = [market.listing(symbol, now) for symbol in market.listings]
@@ -86,13 +94,15 @@ def _instrument(listing: Listing) -> str:
     category = "" if listing.symbol.startswith("PI_") else listing.category
     return (
         f'{{"symbol":"{listing.symbol}","type":"{kind}",{underlying}{last}'
-        f'"tickSize":{number(1, listing.decimals)},"contractSize":1,"tradeable":true,'
+        f'"tickSize":{number(1, listing.decimals)},"contractSize":1,'
+        f'"tradeable":{flag(listing.standing not in {EXPIRED, NOT_TRADEABLE})},'
         '"impactMidSize":1000.0,"maxPositionSize":1200000.0,'
         f'"openingDate":"2022-03-22T13:15:36Z","marginLevels":[{margins}],{funding}'
         f'"isin":"GB00SIMULATE","contractValueTradePrecision":{listing.size_decimals},'
-        '"postOnly":false,"feeScheduleUid":"00000000-0000-4000-8000-000000000000","mtf":true,'
+        f'"postOnly":{flag(listing.standing == POST_ONLY)},'
+        '"feeScheduleUid":"00000000-0000-4000-8000-000000000000","mtf":true,'
         f'"base":"{base}","quote":"USD","pair":"{base}:USD","category":"{category}",'
-        '"tradfi":false,"isExpired":false}'
+        f'"tradfi":false,"isExpired":{flag(listing.standing == EXPIRED)}}}'
     )
 
 
@@ -111,7 +121,8 @@ def _ticker(listing: Listing) -> str:
         f'"volumeQuote":{told["volume_quote"]},"openInterest":{told["open_interest"]},'
         f'"open24h":{told["open"]},"high24h":{told["high"]},"low24h":{told["low"]},'
         f'"lastSize":{last.size},{funding if listing.maturity is None else ""}'
-        f'"suspended":false,"indexPrice":{told["index"]},"postOnly":false,'
+        f'"suspended":{flag(listing.standing == SUSPENDED)},"indexPrice":{told["index"]},'
+        f'"postOnly":{flag(listing.standing == POST_ONLY)},'
         f'"change24h":{told["change"]}}}'
     )
 

@@ -101,4 +101,5 @@ VENUE = Venue(
     anew={CHANNEL: ("book", b'"asset_id"')},
     simulated=simulated,
     books=PolymarketBooks,
+    categories="several",
 )

@@ -7,6 +7,8 @@ import msgspec
 
 from ssmd.model.fields import Fields, decode, exactly
 from ssmd.model.instrument import Instrument, Status
+from ssmd.model.listing import ListedEvent
+from ssmd.model.plausible import absurdity, exact
 from ssmd.model.timestamp import parse_rfc3339
 
 CATEGORIES: Final = (
@@ -24,6 +26,32 @@ CATEGORIES: Final = (
 Of several that an event has the first one here counts, or the first one that was asked for.
 """
 
+_DETAILS: Final = (
+    "resolutionSource",
+    "groupItemTitle",
+    "groupItemThreshold",
+    "negRisk",
+    "negRiskMarketID",
+    "negRiskRequestID",
+    "restricted",
+    "feesEnabled",
+    "feeType",
+    "feeSchedule",
+    "makerBaseFee",
+    "takerBaseFee",
+    "umaBond",
+    "umaReward",
+    "umaResolutionStatus",
+    "umaResolutionStatuses",
+    "resolvedBy",
+    "closedTime",
+    "rewardsMinSize",
+    "rewardsMaxSpread",
+    "eventStartTime",
+    "line",
+)
+"""What of a market is kept beside the fields that all venues share."""
+
 
 class Grouping(msgspec.Struct, frozen=True, kw_only=True):
     """What all markets of an event share.
@@ -34,6 +62,7 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
         series: The slug of the series it recurs in; None when it does not.
         tags: Its labels; None when none are stated at all.
         end: When it ends, as the venue writes it.
+        title: Its name for people.
         wanted: The categories that were asked for, in small letters; empty for all.
     """
 
@@ -42,6 +71,7 @@ class Grouping(msgspec.Struct, frozen=True, kw_only=True):
     series: str | None
     tags: tuple[str, ...] | None
     end: str | None
+    title: str = ""
     wanted: frozenset[str] = frozenset()
 
     @property
@@ -104,11 +134,66 @@ def instruments(market: Fields, event: Grouping, payload: bytes) -> list[Instrum
             volume_24h=_amount(market, "volume24hr", "volume24hrClob"),
             liquidity=_amount(market, "liquidity", "liquidityNum", "liquidityClob"),
             aliases={scheme: value for scheme, value in aliases.items() if value},
+            details=_details(market, index, len(tokens)),
             payload=payload,
         )
         for index, token in enumerate(tokens)
         if token
     ]
+
+
+def question(market: Fields, event: Grouping) -> ListedEvent | None:
+    """The condition whose answers are the tokens; None when it has no id.
+
+    Raises:
+        ValueError: A field is not what it should be.
+    """
+    condition = market.text("conditionId")
+    if not condition:
+        return None
+    return ListedEvent(
+        venue="polymarket",
+        symbol=condition,
+        series=event.series,
+        title=market.text("question") or "",
+        category=event.category,
+        tags=event.tags,
+        mutually_exclusive=True,
+        strike_ts=_close(market, event),
+        details={
+            "event_id": event.id or None,
+            "event_slug": event.slug or None,
+            "event_title": event.title or None,
+            "market_id": market.text("id"),
+            "slug": market.text("slug"),
+            "question_id": market.text("questionID"),
+            "neg_risk": market.flag("negRisk"),
+            "neg_risk_market_id": market.text("negRiskMarketID"),
+            "group_item_title": market.text("groupItemTitle"),
+            "resolution_source": market.text("resolutionSource"),
+            "description": market.text("description"),
+        },
+    )
+
+
+def strange(market: Fields, one: Instrument) -> str | None:
+    """Which number or time of a market is stated, and cannot be; None when all can."""
+    for name in ("orderPriceMinTickSize", "orderMinSize"):
+        stated = market.raw(name)
+        if stated not in (None, "") and exactly(stated) is None:
+            return f"its `{name}` is no number: {str(stated)[:60]}"
+    for name in ("startDate", "endDate"):
+        stated = market.inexact.get(name)
+        if stated:
+            return f"its `{name}` is no time: {stated[:60]}"
+    if one.settlement_value is not None and not 0 <= one.settlement_value <= 1:
+        return f"it paid {one.settlement_value}"
+    return absurdity(one)
+
+
+def _details(market: Fields, index: int, tokens: int) -> dict[str, object]:
+    stated = {name: exact(market.raw(name)) for name in _DETAILS}
+    return {**stated, "outcome_index": str(index), "outcome_count": str(tokens)}
 
 
 def _list(market: Fields, name: str) -> list[str] | None:

@@ -7,17 +7,49 @@ all, 900 for listings, 500 for events; the order book service about 9,000; the d
 
 import hashlib
 from collections.abc import Generator
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 from ssmd.model.fields import decode
-from ssmd.model.rest import Complaint, Request, Rest, Service, Witness
+from ssmd.model.rest import Complaint, Request, Rest, Retold, Service, Witness
 from ssmd.venues.polymarket.catalog import catalog
 from ssmd.venues.polymarket.history import CLOB, DATA, history
+from ssmd.venues.polymarket.lookup import lookup
+from ssmd.venues.polymarket.reference import reference
+from ssmd.venues.polymarket.saved import saved
 from ssmd.venues.polymarket.subscriptions import CHANNEL
 
-_PASSING: Final = ("timeout", "timed out", "try again", "rate", "internal", "unavailable")
+_CURABLE: Final = ("timeout", "timed out", "try again", "rate", "internal", "unavailable")
+
+_PASSING: Final = frozenset(
+    {
+        *(
+            f"volume{span}{where}"
+            for span in ("", "24hr", "1wk", "1mo", "1yr")
+            for where in ("", "Amm", "Clob")
+        ),
+        *(f"liquidity{where}" for where in ("", "Amm", "Clob", "Num")),
+        *(f"one{span}PriceChange" for span in ("Hour", "Day", "Week", "Month", "Year")),
+        "volumeNum",
+        "openInterest",
+        "outcomePrices",
+        "bestBid",
+        "bestAsk",
+        "lastTradePrice",
+        "spread",
+        "competitive",
+        "commentCount",
+        "tweetCount",
+        "score",
+        "updatedAt",
+        "updatedBy",
+        # What groups a market is told by itself, with all its own counters.
+        "events",
+    }
+)
+"""Prices, totals, counters, times of change; what an answer paid in the end is a field of its own."""
 
 
 class _Said(msgspec.Struct, gc=False):
@@ -37,7 +69,7 @@ def complaint(body: bytes) -> Complaint | None:
         return None
     if not reason:
         return None
-    return Complaint(reason, any(word in reason.casefold() for word in _PASSING))
+    return Complaint(reason, any(word in reason.casefold() for word in _CURABLE))
 
 
 def witness(symbol: str, channels: frozenset[str], nonce: str) -> Witness | None:
@@ -66,6 +98,21 @@ def _level(level: object) -> bytes:
     return f"{level.get('price')}:{level.get('size')};".encode()
 
 
+_RETOLD: Final = Retold(
+    by_id=False,
+    early_s=5.0,
+    # The time of a block: some seconds after the match that the stream tells of.
+    late_s=60.0,
+    settles_s=120.0,
+    smallest=Decimal("0.01"),
+    caveats=(
+        "Trades have no id here: of those equal in price, size and side, only the number counts.",
+        "The history's times are those of blocks, in whole seconds, some seconds after the match.",
+        "The history never tells of less than 0.01 shares.",
+    ),
+)
+
+
 REST: Final = Rest(
     services={
         "main": Service(base="https://gamma-api.polymarket.com", tokens_per_second=5.0, burst=5.0),
@@ -77,4 +124,9 @@ REST: Final = Rest(
     witness=witness,
     history=history,
     partial=frozenset({"market"}),
+    retold=_RETOLD,
+    reference=reference,
+    lookup=lookup,
+    saved=saved,
+    passing=_PASSING,
 )

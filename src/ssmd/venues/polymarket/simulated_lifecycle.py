@@ -22,7 +22,7 @@ def new_market(condition: Condition, ts: int) -> Emission:
         "assets_ids": condition.tokens,
         "outcomes": condition.outcomes,
         "event_message": {
-            "id": str(condition.number // 100),
+            "id": str(condition.event_number),
             "ticker": condition.slug,
             "slug": condition.slug,
             "title": condition.group.title,
@@ -43,8 +43,8 @@ def new_market(condition: Condition, ts: int) -> Emission:
 
 
 def market_resolved(condition: Condition, ts: int) -> Emission:
-    """A condition is decided: by where its price stood."""
-    won = 0 if condition.book.last * 2 >= condition.book.top else 1
+    """A condition is decided."""
+    won = condition.won or 0
     fields = {
         "event_type": "market_resolved",
         "id": str(condition.number),

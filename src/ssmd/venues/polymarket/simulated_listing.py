@@ -165,6 +165,12 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
 class Condition:
     """One question: two tokens, their book, their trades, and who listens.
 
+    Attributes:
+        event_number: Gamma's number of the event: that of the event's first market.
+        is_open: Whether it takes orders.
+        won: The index of the token that won; None while it is not decided.
+        ended_ts: When that was, ns.
+
     Args:
         number: Gamma's number of the market.
         question: What is asked.
@@ -193,6 +199,9 @@ class Condition:
         self.id = f"0x{rng.getrandbits(256):064x}"
         self.outcomes = ("Yes", "No")
         self.is_open = True
+        self.event_number = number
+        self.won: int | None = None
+        self.ended_ts = 0
         self.neg_risk = len(group.questions) > 1
         self.book = Book(3 if rng.random() < _FINE_SHARE else 2, rng)
         self.volume = rng.randint(5_000_000, 500_000_000) if is_traded else rng.randint(0, 90_000)
@@ -206,6 +215,12 @@ class Condition:
         """Its name in addresses."""
         words = "".join(c if c.isalnum() else " " for c in self.question.casefold())
         return "-".join(words.split()) + f"-{self.number}"
+
+    def decide(self, ts: int) -> None:
+        """It is over: by where its price stood."""
+        self.won = 0 if self.book.last * 2 >= self.book.top else 1
+        self.is_open = False
+        self.ended_ts = ts
 
     def closes(self, base: int) -> str:
         """When trading ends, for a simulation that began at `base`, ns."""

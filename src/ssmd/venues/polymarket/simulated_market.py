@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Final, Protocol
 
+from ssmd.model.errors import ConfigError
 from ssmd.model.frame import Now
 from ssmd.model.simulated import Emission, SimulationOptions, falling_weights
 from ssmd.venues.polymarket.simulated_lifecycle import market_resolved, new_market
@@ -111,6 +112,7 @@ class Market:
         """Decide the conditions of these tokens: everybody who asked is told, then nothing."""
         ended = dict.fromkeys(self.conditions[s] for s in symbols if s in self.conditions)
         for condition in ended:
+            condition.decide(self._wall)
             self._tell(market_resolved(condition, self._wall))
             for token in condition.tokens:
                 self.ended[token] = self.conditions.pop(token)
@@ -119,6 +121,25 @@ class Market:
         while len(self.ended) > _ENDED_KEPT:
             del self.ended[next(iter(self.ended))]
         self.listeners_changed()
+
+    def stand(self, symbol: str, status: str) -> None:
+        """Let a condition take orders (`active`), or none (`paused`): nothing is said of it.
+
+        Raises:
+            ConfigError: It is not listed, or there is no such state.
+        """
+        condition = self.conditions.get(symbol)
+        if condition is None or status not in {"active", "paused"}:
+            message = f"{symbol!r} cannot be {status!r}."
+            raise ConfigError(message, remedy="Name a listed token, and `active` or `paused`.")
+        condition.is_open = status == "active"
+        self.listeners_changed()
+
+    @property
+    def over(self) -> list[Condition]:
+        """Every condition that was decided, as long as Gamma tells of it."""
+        ended = dict.fromkeys(self.ended.values())
+        return [one for one in ended if self.conditions.keys().isdisjoint(one.tokens)]
 
     def book(self, token: str, ts: int) -> bytes:
         """A token's book as a message; its `hash` is wrong when it is to be."""
@@ -247,6 +268,8 @@ class Market:
             self._number, question, group, tokens, rng, is_traded=is_traded, is_deep=is_deep
         )
         self._number += 1
+        first = next((c for c in (*self.over, *self.open) if c.group == group), condition)
+        condition.event_number = first.event_number
         for token in tokens:
             self.conditions[token] = condition
             ended = self.ended.pop(token, None)

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from ssmd.model.simulated import Answer
+from ssmd.model.timestamp import format_rfc3339
 from ssmd.venues.polymarket.history import CONDITION
 from ssmd.venues.polymarket.simulated_book import fixed
 from ssmd.venues.polymarket.simulated_listing import MIN_ORDER, Condition, Group, millis
@@ -16,95 +17,132 @@ _PAGE: Final = 20
 _LARGEST_PAGE: Final = 100
 _OK: Final = 200
 _NOT_FOUND: Final = 404
+_TO_THE_SECOND: Final = len("2026-08-02T05:43:31")
 _encode: Final = msgspec.json.Encoder().encode
 Query = Sequence[tuple[str, str]]
 
 
+class Asked:
+    """The parameters of a request, some of them several times."""
+
+    def __init__(self, query: Query) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in query:
+            self._values.setdefault(name, []).append(value)
+
+    def all(self, name: str) -> set[str]:
+        """Every value of a parameter."""
+        return set(self._values.get(name, ()))
+
+    def text(self, name: str) -> str:
+        """The last value of a parameter; empty when it was not given."""
+        return self._values.get(name, [""])[-1]
+
+    def number(self, name: str, otherwise: int) -> int:
+        """A whole number."""
+        text = self.text(name)
+        return int(text) if text.isdecimal() else otherwise
+
+    def fits(self, *, closed: bool) -> bool:
+        """Whether what is closed, or is not, was asked for: Gamma's events are always active."""
+        stated = self.text("closed")
+        return self.text("active") != "false" and (not stated or closed == (stated == "true"))
+
+
 def answer(market: Market, service: str, path: str, query: Query, ts: int) -> Answer:
     """What the venue answers to a GET request at a time, ns."""
-    asked = dict(query)
+    asked, single = Asked(query), dict(query)
     match service, path:
         case "main", "/events":
             return _page(_events(market, asked), asked)
         case "main", "/markets":
             return _page(_markets(market, asked), asked)
         case "clob", "/book":
-            return _book(market, asked.get("token_id", ""), ts)
+            return _book(market, asked.text("token_id"), ts)
         case "clob", _ if path.startswith(CONDITION):
             return _condition(market, path.removeprefix(CONDITION))
         case "data", _:
-            return past(market, path, asked, ts)
+            return past(market, path, single, ts)
         case _:
             return Answer(_NOT_FOUND, b'{"error":"not found"}')
 
 
-def _page(items: list[dict[str, object]], asked: dict[str, str]) -> Answer:
+def _page(items: list[dict[str, object]], asked: Asked) -> Answer:
     """A slice of a list, by offset."""
-    limit = min(_number(asked, "limit", _PAGE), _LARGEST_PAGE)
-    offset = _number(asked, "offset", 0)
+    limit = min(asked.number("limit", _PAGE), _LARGEST_PAGE)
+    offset = asked.number("offset", 0)
+    if asked.text("order") == "id":
+        items.sort(key=lambda item: int(str(item["id"])), reverse=asked.text("ascending") != "true")
     return Answer(_OK, _encode(items[offset : offset + limit]))
 
 
-def _number(asked: dict[str, str], name: str, otherwise: int) -> int:
-    text = asked.get(name, "")
-    return int(text) if text.isdecimal() else otherwise
+def _groups(market: Market) -> dict[int, list[Condition]]:
+    """The conditions of each event, those that are over included."""
+    groups: dict[int, list[Condition]] = {}
+    for condition in sorted((*market.over, *market.open), key=lambda one: one.number):
+        groups.setdefault(condition.event_number, []).append(condition)
+    return groups
 
 
-def _events(market: Market, asked: dict[str, str]) -> list[dict[str, object]]:
-    if asked.get("closed") == "true" or asked.get("active") == "false":
-        return []
-    groups: dict[Group, list[Condition]] = {}
-    for condition in market.open:
-        groups.setdefault(condition.group, []).append(condition)
-    tag = asked.get("tag_id")
+def _events(market: Market, asked: Asked) -> list[dict[str, object]]:
+    tag, ids, since = asked.text("tag_id"), asked.all("id"), asked.text("end_date_min")
     return [
         {
-            **_event(market, group, conditions[0].number),
+            **_event(market, conditions),
             "markets": [_market(market, condition) for condition in conditions],
             "tags": [
                 {"id": number, "label": label, "slug": label.casefold().replace(" ", "-")}
-                for number, label in group.tags
+                for number, label in conditions[0].group.tags
             ],
         }
-        for group, conditions in groups.items()
-        if tag is None or tag in dict(group.tags)
+        for event_number, conditions in _groups(market).items()
+        if asked.fits(closed=_is_over(conditions))
+        and (not tag or tag in dict(conditions[0].group.tags))
+        and (not ids or str(event_number) in ids)
+        and conditions[0].closes(market.base or 0) >= since
     ]
 
 
-def _markets(market: Market, asked: dict[str, str]) -> list[dict[str, object]]:
-    if asked.get("closed") == "true" or asked.get("active") == "false":
-        return []
+def _markets(market: Market, asked: Asked) -> list[dict[str, object]]:
+    tokens = asked.all("clob_token_ids")
     return [
-        {
-            **_market(market, condition),
-            "events": [_event(market, condition.group, condition.number)],
-        }
-        for condition in market.open
-        if condition.volume >= _number(asked, "volume_num_min", 0) * 100
-        and condition.liquidity >= _number(asked, "liquidity_num_min", 0) * 100
+        {**_market(market, condition), "events": [_event(market, conditions)]}
+        for conditions in _groups(market).values()
+        for condition in conditions
+        if asked.fits(closed=condition.won is not None)
+        and (not tokens or not tokens.isdisjoint(condition.tokens))
+        and condition.volume >= asked.number("volume_num_min", 0) * 100
+        and condition.liquidity >= asked.number("liquidity_num_min", 0) * 100
     ]
 
 
-def _event(market: Market, group: Group, number: int) -> dict[str, object]:
+def _is_over(conditions: list[Condition]) -> bool:
+    return all(condition.won is not None for condition in conditions)
+
+
+def _event(market: Market, conditions: list[Condition]) -> dict[str, object]:
+    group = conditions[0].group
     slug = "-".join("".join(c if c.isalnum() else " " for c in group.title.casefold()).split())
-    series = {"seriesSlug": group.series} if group.series else {}
     return {
-        "id": str(number),
+        "id": str(conditions[0].event_number),
         "ticker": slug,
         "slug": slug,
         "title": group.title,
-        "endDate": _end(market, group),
+        "endDate": conditions[0].closes(market.base or 0),
         "active": True,
-        "closed": False,
+        "closed": _is_over(conditions),
         "archived": False,
         "negRisk": len(group.questions) > 1,
-        **series,
+        **_series(group),
     }
 
 
-def _end(market: Market, group: Group) -> str:
-    condition = next(c for c in market.open if c.group == group)
-    return condition.closes(market.base or 0)
+def _series(group: Group) -> dict[str, object]:
+    if not group.series:
+        return {}
+    title = group.series.replace("-", " ").capitalize()
+    told = {"id": str(len(title)), "slug": group.series, "title": title, "recurrence": "weekly"}
+    return {"seriesSlug": group.series, "series": [told]}
 
 
 def _market(market: Market, condition: Condition) -> dict[str, object]:
@@ -112,7 +150,8 @@ def _market(market: Market, condition: Condition) -> dict[str, object]:
     book = condition.book
     volume, liquidity = fixed(condition.volume, 2), fixed(condition.liquidity, 2)
     prices = [book.price(book.last, token) for token in (0, 1)]
-    return {
+    traded = condition.trades[-1].ts if condition.trades else market.base or 0
+    body: dict[str, object] = {
         "id": str(condition.number),
         "question": condition.question,
         "conditionId": condition.id,
@@ -120,12 +159,13 @@ def _market(market: Market, condition: Condition) -> dict[str, object]:
         "endDate": condition.closes(market.base or 0),
         "liquidity": liquidity,
         "startDate": "2026-01-01T00:00:00Z",
+        "updatedAt": format_rfc3339(traded),
         "description": f"Resolves to Yes if so: {condition.question}",
         "outcomes": _encode(condition.outcomes).decode(),
         "outcomePrices": _encode(prices).decode(),
         "volume": volume,
         "active": True,
-        "closed": False,
+        "closed": condition.won is not None,
         "archived": False,
         "questionID": condition.id[:-2] + "00",
         "enableOrderBook": True,
@@ -140,6 +180,16 @@ def _market(market: Market, condition: Condition) -> dict[str, object]:
         "bestBid": msgspec.Raw(book.touch(0)[0].encode()),
         "bestAsk": msgspec.Raw(book.touch(0)[1].encode()),
     }
+    if condition.won is not None:
+        paid = ["1" if token == condition.won else "0" for token in (0, 1)]
+        ended = f"{format_rfc3339(condition.ended_ts)[:_TO_THE_SECOND]}Z"
+        body |= {
+            "outcomePrices": _encode(paid).decode(),
+            "umaResolutionStatus": "resolved",
+            "umaEndDate": ended,
+            "closedTime": ended,
+        }
+    return body
 
 
 def _book(market: Market, token: str, ts: int) -> Answer:

@@ -1,0 +1,1 @@
+"""Kubernetes: records at scale; reads configuration, renders pods, and never breaks coverage."""

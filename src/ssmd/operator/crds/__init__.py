@@ -1,0 +1,1 @@
+"""Our kinds of resources as CustomResourceDefinitions, made from the typed specs."""

@@ -1,0 +1,1 @@
+"""What people do to a cluster from their terminal: look, deploy, and scale everything down and up."""

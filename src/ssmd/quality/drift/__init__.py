@@ -1,0 +1,1 @@
+"""HOW MESSAGES ARE MADE, AND WHETHER THAT CHANGED: fingerprints of days, compared."""

@@ -1,0 +1,1 @@
+"""How good the security master is: what is known of it, and the verdict."""

@@ -1,0 +1,1 @@
+"""Where the facts of live services are from: Prometheus and the bus, asked and not changed."""

@@ -1,0 +1,1 @@
+"""Trade by trade: what is archived of an instrument against what its venue's REST tells."""

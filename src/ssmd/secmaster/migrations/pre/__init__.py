@@ -1,0 +1,1 @@
+"""Revisions that are made before new code runs: they only add."""

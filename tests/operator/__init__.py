@@ -1,0 +1,1 @@
+"""The operator, from what people ask for to what runs."""

@@ -1,0 +1,1 @@
+"""How the operator gets into a cluster."""

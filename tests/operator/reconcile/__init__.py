@@ -1,0 +1,1 @@
+"""The operator against an API server: our fake one, or the real one that KUBECONFIG names."""
