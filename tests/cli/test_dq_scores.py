@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from ssmd.cli.dq_scores import NothingJudged
 from ssmd.cli.root import root
 from ssmd.model.errors import ConfigError, Unavailable
+from ssmd.model.timestamp import SECOND_NS
 from ssmd.quality import history, window
 from ssmd.quality.finding import FeedReport
 from ssmd.runtime.clock import SystemClock
@@ -21,9 +22,16 @@ from ssmd.secmaster.database import open_database
 from tests.quality.made import finding, report
 from tests.secmaster.server import Server, finish, running
 
-NOW = SystemClock().wall()
+NOW = 1_773_144_000 * SECOND_NS
+"""Noon of a day: whatever the machine's clock says, and though midnight passes while tests run."""
 TODAY = window.of(NOW)
 YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands are told the time that the database was filled for."""
+    monkeypatch.setattr(SystemClock, "wall", lambda _: NOW)
 
 
 @pytest.fixture(scope="module")
