@@ -15,6 +15,7 @@ _TITLES: Final = {
     "feed": "feed.yaml: one named, configured capture of a venue",
     "env": "env.yaml: where feeds are recorded",
     "archiver": "archiver.yaml: what is archived",
+    "api": "api.yaml: how the HTTP API serves an archive",
     "ssmd": "ssmd.yaml: everything on one machine",
 }
 _LONGEST: Final = 60
@@ -24,7 +25,7 @@ _INTRODUCTION: Final = """\
 Made from the types in `src/ssmd/feeds` by `python scripts/configuration_page.py`; do not edit by hand.
 How to work with feeds and environments: [feeds](../how-to/feeds.md).
 
-Four kinds of files, all YAML (JSON is YAML too), all read by one strict reader. What is not understood is refused with
+Five kinds of files, all YAML (JSON is YAML too), all read by one strict reader. What is not understood is refused with
 exit code 2: an unknown key, a key that stands twice, a value outside its bounds. The answer names the file, the path
 inside it, and the nearest valid key:
 `env.yaml: `transport.transport_type` is not a known key. Did you mean "type"?` Plain words stay words: `no` and `1:30`

@@ -1,6 +1,6 @@
 """Dead code, as vulture finds it, less what only looks dead.
 
-The fields of a msgspec Struct are read by a decoder or written for a reader outside, and members of
+The fields of a msgspec Struct or a pydantic model are read by a decoder or written for a reader outside, and members of
 an enumeration are a closed set of somebody's words: neither is dead for want of a mention. But a
 *setting* nobody reads is a promise nobody keeps, so the knobs of a running service are not excused
 (feed.yaml and env.yaml as a whole are: their model is complete before all of its readers are). Names called by a library from outside are in `[tool.vulture]`.
@@ -15,7 +15,9 @@ from vulture import Vulture
 from vulture.config import make_config
 
 ROOT: Final = Path(__file__).parent.parent
-SHAPES: Final = frozenset({"Struct", "IntEnum", "StrEnum", "Enum", "NamedTuple", "TypedDict"})
+SHAPES: Final = frozenset(
+    {"Struct", "IntEnum", "StrEnum", "Enum", "NamedTuple", "TypedDict", "BaseModel"}
+)
 KNOBS: Final = frozenset({"settings.py", "capture.py", "archiver.py"})
 
 

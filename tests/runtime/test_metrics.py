@@ -23,6 +23,7 @@ ALLOWED = {
     "message_type",
     "reason",
     "condition",
+    "route",
     "kind",
     "rung",
     "result",

@@ -38,6 +38,7 @@ _COMMANDS: Final[Mapping[str, str]] = {
     "connector": "ssmd.cli.services:connector",
     "archiver": "ssmd.cli.services:archiver",
     "cdc": "ssmd.cli.cdc:cdc",
+    "api": "ssmd.cli.api:api",
     "scale": "ssmd.cli.scale:scale",
     "compactor": "ssmd.cli.compactor:compactor",
     "operator": "ssmd.cli.operator:operator",

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from ssmd.feeds.api import ApiConfig
 from ssmd.feeds.archiver import ArchiverConfig
 from ssmd.feeds.environment import EnvironmentConfig
 from ssmd.feeds.feed import FeedConfig
@@ -16,6 +17,7 @@ FILES: Final[dict[str, type[msgspec.Struct]]] = {
     "feed": FeedConfig,
     "env": EnvironmentConfig,
     "archiver": ArchiverConfig,
+    "api": ApiConfig,
     "ssmd": MachineConfig,
 }
 """The type of every kind of configuration file."""

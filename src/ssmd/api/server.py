@@ -1,0 +1,160 @@
+"""The HTTP server: uvicorn, with bounds on how requests come in."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ssmd.api import telemetry
+from ssmd.feeds.api import RequestLimits
+from ssmd.model.errors import Busy, ConfigError, SsmdError
+
+_KEEP_ALIVE_S: Final = 15
+_GOODBYE_S: Final = 10
+_MESSAGE_BYTES: Final = 4_096
+"""Longest message of a WebSocket client: there is nothing it needs to say."""
+
+
+class Server(uvicorn.Server):
+    """A server whose signals are the service's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+def server(app: ASGIApp, limits: RequestLimits) -> Server:
+    """A server that is to be given its socket.
+
+    Args:
+        app: What answers.
+        limits: The bounds of requests.
+    """
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # we have a log of our own
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http=_protocol(limits),
+        ws="websockets-sansio",
+        ws_max_size=_MESSAGE_BYTES,
+        ws_max_queue=4,
+        ws_per_message_deflate=False,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_GOODBYE_S,
+        lifespan="on",
+    )
+    return Server(config)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A socket that listens there; port 0 takes a free one.
+
+    Raises:
+        Busy: The port is taken.
+        ConfigError: The address is not one of this machine's.
+    """
+    try:
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(info[0], socket.SOCK_STREAM)
+    except (OSError, OverflowError) as error:
+        raise _refusal(host, port, error) from error
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind(info[4])
+    except OSError as error:
+        made.close()
+        raise _refusal(host, port, error) from error
+    made.setblocking(False)
+    return made
+
+
+def address(made: socket.socket) -> str:
+    """Where a process on this machine reaches a socket."""
+    host, port = made.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what is listened on
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Guarded(HttpToolsProtocol):
+    """A connection whose requests' heads must be short and come in time."""
+
+    limits: ClassVar[RequestLimits]
+
+    _timer: asyncio.TimerHandle | None = None
+    _head = 0
+    _is_head = True
+
+    def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as asyncio has it
+        """It begins: a head must come in time."""
+        super().connection_made(transport)
+        self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Some more came."""
+        if self._is_head:
+            self._head += len(data)
+        super().data_received(data)
+        if self._is_head and self._head > self.limits.head_bytes:
+            self._cut("head")
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._is_head = True
+        self._head = 0
+        self._arm()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._is_head = False
+        self._disarm()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _arm(self) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(self.limits.head_s, self._cut, "head")
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _cut(self, reason: str) -> None:
+        if not self.transport.is_closing():
+            telemetry.cut(reason)
+            self.transport.close()
+
+
+def _protocol(limits: RequestLimits) -> type[asyncio.Protocol]:
+    """The protocol with these bounds: uvicorn makes the connections itself."""
+    return type("Guarded", (_Guarded,), {"limits": limits})
+
+
+def _refusal(host: str, port: int, error: OSError | OverflowError) -> SsmdError:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        return Busy(
+            f"Port {port} on {host} is taken by another process.",
+            remedy="Give another port, or 0 for a free one.",
+        )
+    return ConfigError(
+        f"Cannot listen on {host}:{port}: {error}.",
+        remedy="Give an address of this machine and a port we may open.",
+    )
