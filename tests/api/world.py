@@ -1,5 +1,6 @@
 """Applications that tests ask: in process, with every layer, and without a socket."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from starlette.requests import HTTPConnection
 from ssmd.api.app import application, layered
 from ssmd.api.callers import LOCAL, Answered, Caller, Doorkeeper, NoKeys, Scope
 from ssmd.api.context import Context
+from ssmd.api.server import address, bound, server
 from ssmd.bus.settings import BusSettings
 from ssmd.feeds.api import ApiConfig
 from ssmd.runtime.clock import Clock, SystemClock
@@ -68,3 +70,20 @@ async def asked(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
             yield client
     finally:
         await app.state.context.stop()
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """An application behind the real server, on a free port of loopback: its address."""
+    context = app.state.context
+    made = bound("127.0.0.1", 0)
+    running = server(layered(app), context.config.limits)
+    task = asyncio.create_task(running.serve([made]))
+    try:
+        while not running.started and not task.done():
+            await asyncio.sleep(0.005)
+        yield address(made)
+    finally:
+        context.ending.set()
+        running.should_exit = True
+        await task

@@ -20,6 +20,11 @@ _KEEP_ALIVE_S: Final = 15
 _GOODBYE_S: Final = 10
 _MESSAGE_BYTES: Final = 4_096
 """Longest message of a WebSocket client: there is nothing it needs to say."""
+_FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n"
+    b"Connection: close\r\n\r\n"
+)
+"""To whoever is one connection too many: those who are connected stay served."""
 
 
 class Server(uvicorn.Server):
@@ -51,7 +56,6 @@ def server(app: ASGIApp, limits: RequestLimits) -> Server:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=limits.connections,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GOODBYE_S,
         lifespan="on",
@@ -100,15 +104,19 @@ class _Guarded(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as asyncio has it
         """It begins: a head must come in time."""
         super().connection_made(transport)
-        self._arm()
+        if len(self.connections) > self.limits.connections:
+            transport.write(_FULL)
+            self._cut("connections")
+        else:
+            self._arm()
 
     def data_received(self, data: bytes) -> None:
         """Some more came."""
+        super().data_received(data)
         if self._is_head:
             self._head += len(data)
-        super().data_received(data)
-        if self._is_head and self._head > self.limits.head_bytes:
-            self._cut("head")
+            if self._head > self.limits.head_bytes:
+                self._cut("head")
 
     def on_message_begin(self) -> None:
         """A request begins."""
