@@ -46,7 +46,7 @@ def test_bounds_and_choices_are_in_the_schema() -> None:
 
 def test_an_unknown_kind_is_refused() -> None:
     """With those there are."""
-    with pytest.raises(ConfigError, match="feed, env, archiver, ssmd"):
+    with pytest.raises(ConfigError, match="feed, env, archiver, api, ssmd"):
         schema("values")
 
 

@@ -49,6 +49,7 @@ def api() -> None:
     help="Ask for no keys: one user, on this machine alone (loopback).",
 )
 @click.option("--nats-url", help="The bus, for what is live.  [default: NATS_URL]")
+@click.option("--env-name", help="The environment whose streams are live.  [default: local]")
 @database_option
 @service_options
 @click.pass_context
@@ -59,6 +60,7 @@ def run(
     host: str | None,
     port: int | None,
     nats_url: str | None,
+    env_name: str | None,
     url: str | None,
     run_dir: Path | None,
     listen: tuple[str, int],
@@ -68,8 +70,12 @@ def run(
     """Serve DIRECTORY over HTTP until SIGTERM."""
     logging.configure()
     told = {
-        "host": host, "port": port, "nats_url": nats_url, "database_url": url,
-    }  # fmt: skip
+        "host": host,
+        "port": port,
+        "environment": env_name,
+        "nats_url": nats_url,
+        "database_url": url,
+    }
     given = {name: value for name, value in told.items() if value is not None}
     wanted = ApiConfig() if config is None else settings.load(config, ApiConfig)
     wanted = msgspec.structs.replace(wanted, **given)

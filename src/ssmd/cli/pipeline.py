@@ -33,6 +33,8 @@ ARCHIVER: Final = "archiver"
 """Name of the archiver among the services."""
 COMPACTOR: Final = "compactor"
 """Name of the compactor among the services."""
+API: Final = "api"
+"""Name of the HTTP API among the services."""
 ANY_PORT: Final = ("--listen", "127.0.0.1:0")
 """Each child listens somewhere free, whatever `SSMD_LISTEN` says to its parent."""
 PROGRAM: Final = (sys.executable, "-m", "ssmd")
@@ -74,6 +76,7 @@ class Pipeline:
         death_signal: What the kernel sends all of them when we die: see `Child`.
         compacts: Whether a compactor makes tables of what is sealed.
         keeps: Whether a security master is kept.
+        serves: Whether the HTTP API and the status page are served.
 
     Attributes:
         machine: What this machine is to do.
@@ -82,6 +85,7 @@ class Pipeline:
         server: The bus that runs here; None when it runs elsewhere.
         master: The security master; None without one.
         trouble: Why there is none though there should be; empty otherwise.
+        page: Where the status page is; empty without one.
     """
 
     def __init__(
@@ -95,8 +99,11 @@ class Pipeline:
         death_signal: signal.Signals = signal.SIGTERM,
         compacts: bool = False,
         keeps: bool = False,
+        serves: bool = False,
     ) -> None:
         self._compacts = compacts
+        self._serves = serves
+        self.page = ""
         self._program = program
         self._death_signal = death_signal
         self._through = through
@@ -174,8 +181,13 @@ class Pipeline:
         later = [*await self._start_master(needed=bool(following)), *following]
         for name in later:
             self._launch(name)
+        if self._serves:
+            self._launch(API)
         for name in (*names, *later):
             await self._until_up(name)
+        if self._serves:
+            with contextlib.suppress(Unavailable):  # recording does not hang on it: see `supervise`
+                await self._until_up(API)
 
     async def _start_master(self, *, needed: bool) -> tuple[str, ...]:
         """Start the database of the security master; the services that it makes possible."""
@@ -300,6 +312,8 @@ class Pipeline:
         told = await child.ready(run_file, timeout_s=_READY_S, clock=self._clock)
         if told is not None:
             self.addresses[name] = told.health
+            if name == API:
+                self.page = str(told.details.get("url", ""))
             self._targets.add(name, told.health)
 
     def _argv(self, name: str) -> list[str]:
@@ -309,6 +323,10 @@ class Pipeline:
             return [*PROGRAM, "compactor", "run", *own]
         base = [*self._program]
         common = ["--dir", self.machine.dir, "--run-dir", str(self.run_dir), *ANY_PORT]
+        if name == API:
+            own = ["--no-keys", "--port", str(self.machine.api.port), "--nats-url", self._told]
+            own += ["--env-name", self.machine.environment]
+            return [*PROGRAM, "api", "run", *own, *common]
         if self.master is not None and name in self.master.names:
             return [*PROGRAM, *self.master.argv(name, self._told, common)]
         if name == ARCHIVER:

@@ -17,7 +17,7 @@ from ssmd.cli.init import DEFAULT_FILE
 from ssmd.cli.master import is_kept
 from ssmd.cli.options import DEFAULT_DIRECTORY, check_bus, known_feed, make_directory
 from ssmd.cli.output import Output, examples, output_options, size
-from ssmd.cli.pipeline import ARCHIVER, COMPACTOR, Pipeline, recorders_of
+from ssmd.cli.pipeline import API, ARCHIVER, COMPACTOR, Pipeline, recorders_of
 from ssmd.cli.single import Claim, Owner
 from ssmd.cli.watch import Reading, Watch, read
 from ssmd.feeds import registry
@@ -194,7 +194,12 @@ async def _record(
     """Start, watch, and drain when asked."""
     clock = SystemClock()
     pipeline = Pipeline(
-        machine, feeds, clock=clock, compacts=machine.tables, keeps=is_kept(machine, feeds)
+        machine,
+        feeds,
+        clock=clock,
+        compacts=machine.tables,
+        keeps=is_kept(machine, feeds),
+        serves=machine.api.enabled,
     )
     stop = asyncio.Event()
     names = [name for feed in feeds for name in recorders_of(feed)]
@@ -237,6 +242,7 @@ def _announce(
         ),
         *(f"Metrics:  {url}/metrics  ({name})" for name, url in pipeline.addresses.items()),
         f"Logs:     {pipeline.run_dir / 'logs'}",
+        *([f"Page:     {pipeline.page}"] if pipeline.page else []),
     )
 
 
@@ -284,12 +290,11 @@ async def _drain(
     output: Output, pipeline: Pipeline, clock: Clock, directory: str, resume: str
 ) -> Summary:
     """Close connections, archive what is under way, seal."""
+    if pipeline.machine.api.enabled:
+        await _end(output, pipeline, API)
     await pipeline.stop(pipeline.connectors)
     for name in () if pipeline.master is None else pipeline.master.names:
-        try:
-            await pipeline.stop([name])
-        except Unavailable as error:  # what it did not tell yet the next run tells
-            output.note(str(error))
+        await _end(output, pipeline, name)
     deadline = clock.mono() + _CATCH_UP_S
     try:
         while (behind := await pipeline.behind()) and clock.mono() < deadline:
@@ -302,3 +307,11 @@ async def _drain(
     if pipeline.machine.tables:
         await pipeline.stop([COMPACTOR])
     return Summary(directory=directory, frames=0, archived=archived, behind=behind, resume=resume)
+
+
+async def _end(output: Output, pipeline: Pipeline, name: str) -> None:
+    """End a service on which no recording hangs: how it ended is told, and is no failure."""
+    try:
+        await pipeline.stop([name])
+    except Unavailable as error:  # what the security master did not tell yet the next run tells
+        output.note(str(error))

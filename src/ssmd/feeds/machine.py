@@ -5,6 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, field
 
+from ssmd.feeds.api import Port
 from ssmd.feeds.archiver import ArchiverConfig, ArchiveStorage, Commit, Rotation, Source
 from ssmd.feeds.capture import MIB, ConnectorSettings, SpoolSettings
 from ssmd.feeds.environment import EnvironmentConfig, KeyConfig, Secmaster, Transport
@@ -59,6 +60,18 @@ class MasterSettings(Section, frozen=True, kw_only=True):
             check_database_url(self.database_url)
 
 
+class ApiSettings(Section, frozen=True, kw_only=True):
+    """The HTTP API and the status page of this machine: for whoever sits here, without keys.
+
+    Attributes:
+        enabled: Whether they are served.
+        port: The port on 127.0.0.1; 0 takes a free one.
+    """
+
+    enabled: bool = True
+    port: Port = 0
+
+
 class MachineConfig(Section, frozen=True, kw_only=True):
     """Everything on one machine.
 
@@ -74,6 +87,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
         tables: Whether tables are made of what is sealed; without, readers decode raw.
         upload: Where sealed files go besides; None leaves them here.
         secmaster: The security master.
+        api: The HTTP API and the status page.
         keys: Credentials by name, for venues that want them.
     """
 
@@ -88,6 +102,7 @@ class MachineConfig(Section, frozen=True, kw_only=True):
     tables: bool = True
     upload: UploadSettings | None = None
     secmaster: MasterSettings = MasterSettings()
+    api: ApiSettings = ApiSettings()
     keys: dict[str, KeyConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -227,6 +242,9 @@ tables: true
 
 # What the venues list, as it changes: a PostgreSQL below `dir`, asked for anew this often.
 secmaster: {{enabled: true, interval_s: {master_s:g}}}
+
+# The status page and the HTTP API, on this machine alone and without keys; port 0 takes a free one.
+api: {{enabled: true, port: 0}}
 
 # Sealed files go to an object store as well; see docs/how-to/object-storage.md.
 # upload: {{url: 's3://bucket/prefix'}}
