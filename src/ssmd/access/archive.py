@@ -26,7 +26,6 @@ from ssmd.bus.settings import from_env
 from ssmd.model.envelope import Envelope
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.clock import Clock
-from ssmd.runtime.unknown import did_you_mean
 
 _BOOK: Final = "book"
 
@@ -75,11 +74,7 @@ class Archive:
         Raises:
             ConfigError: There is no such table.
         """
-        known = tables.shared()
-        if table not in known:
-            message = f"There is no table {table!r}.{did_you_mean(table, known)}"
-            raise ConfigError(message, remedy=f"Use one of: {', '.join(known)}.")
-        return self._rows(table, known[table], where)
+        return self._rows(table, tables.columns(table), where)
 
     def trades(self, **where: Unpack[Where]) -> pl.LazyFrame:
         """Trades; `side` is what the aggressor did.
@@ -177,7 +172,7 @@ class Archive:
         (Decimal('103.0000000003'), Decimal('106.0000000300'), 100)
         """
         size = width_ns(width)
-        symbols, asked = self._about(when)
+        symbols, asked = self.about(when)
         ask = Ask(
             table="trades",
             schema=tables.shared()["trades"],
@@ -229,7 +224,7 @@ class Archive:
             connection: Of which connection.
             when: Which frames; the range is by our clock.
         """
-        wanted = frames.wanted(self._about(when), kind, connection)
+        wanted = frames.wanted(self.about(when), kind, connection)
         return later(
             "ssmd frames",
             frames.SCHEMA,
@@ -250,7 +245,7 @@ class Archive:
             connection: Of which connection.
             when: Which of them; the range is by our clock.
         """
-        wanted = frames.wanted(self._about(when), kind, connection)
+        wanted = frames.wanted(self.about(when), kind, connection)
         return frames.envelopes(self._store, wanted)
 
     def stream(
@@ -284,18 +279,23 @@ class Archive:
             span(start, None, self._clock.wall()).since,
             None if bus is None else msgspec.structs.replace(from_env(), url=bus),
             types=None if kind is None else [kind],
-            symbols=frames.wanted(self._about({"feed": feed, "instrument": instrument})).symbols,
+            symbols=frames.wanted(self.about({"feed": feed, "instrument": instrument})).symbols,
             clock=self._clock,
         )
 
     def gaps(self, **when: Unpack[When]) -> pl.LazyFrame:
         """Everything that is missing: whose loss it is, why, what shows it, what made it good."""
-        make = partial(completeness.gaps, self._ledger, *self._about(when))
+        make = partial(completeness.gaps, self._ledger, *self.about(when))
         return whole("ssmd gaps", completeness.GAPS, make)
+
+    def losses(self, **when: Unpack[When]) -> list[str]:
+        """What is missing of a time and was not made good, in a sentence each."""
+        found = completeness.losses(self._ledger, *self.about(when))
+        return list(map(completeness.sentence, found))
 
     def coverage(self, **when: Unpack[When]) -> pl.LazyFrame:
         """How complete it is: of each instrument, how many minutes there are of each condition."""
-        make = partial(completeness.coverage, self._ledger, *self._about(when))
+        make = partial(completeness.coverage, self._ledger, *self.about(when))
         return whole("ssmd coverage", completeness.COVERAGE, make)
 
     def conditions(self, *, channels: bool = False, **when: Unpack[When]) -> pl.LazyFrame:
@@ -305,7 +305,7 @@ class Archive:
             channels: Whether each channel is judged by itself, not the instrument by its worst.
             when: Which minutes.
         """
-        make = partial(completeness.stretches, self._ledger, *self._about(when), channels=channels)
+        make = partial(completeness.stretches, self._ledger, *self.about(when), channels=channels)
         return whole("ssmd conditions", completeness.CONDITION, make)
 
     def instruments(self, **which: Unpack[Which]) -> pl.LazyFrame:
@@ -315,7 +315,7 @@ class Archive:
         """
         if listings.asks(which):
             return listings.listed(self._store, self._register, self._clock.wall(), which)
-        make = partial(completeness.instruments, self._ledger, *self._about(which))
+        make = partial(completeness.instruments, self._ledger, *self.about(which))
         return whole("ssmd instruments", completeness.INSTRUMENTS, make)
 
     def schema(self, *, feed: str | None = None) -> dict[str, pl.Schema]:
@@ -358,7 +358,7 @@ class Archive:
         >>> ssmd.open("data").sql("SELECT side, count(*) AS n FROM trades GROUP BY side ORDER BY side").rows()
         [{'side': 'buy', 'n': 400}, {'side': 'sell', 'n': 200}]
         """
-        symbols, asked = self._about(when)
+        symbols, asked = self.about(when)
         views = tables.views(self._register, symbols)
 
         def opened(name: str, bounds: Bounds) -> pl.LazyFrame:
@@ -376,7 +376,7 @@ class Archive:
         return sql.query(query, {name: view.schema for name, view in views.items()}, opened)
 
     def _rows(self, table: str, schema: pl.Schema, where: Where) -> pl.LazyFrame:
-        symbols, asked = self._about(where)
+        symbols, asked = self.about(where)
         ask = Ask(
             table=table,
             schema=schema,
@@ -385,10 +385,11 @@ class Archive:
             asked=asked,
             by=clock(where),
             repeats=where.get("repeats", False),
+            ordered=where.get("ordered", False),
         )
         return scan.rows(self._store, ask, losses=self._losses)
 
-    def _about(self, when: When | Where | Which) -> tuple[Symbols, Range]:
+    def about(self, when: When | Where | Which) -> tuple[Symbols, Range]:
         """Which instruments are meant, and which time."""
         asked = span(when.get("start"), when.get("end"), self._clock.wall())
         return self._register.resolve(when.get("feed"), when.get("instrument"), asked), asked

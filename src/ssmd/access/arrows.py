@@ -9,7 +9,7 @@ import pyarrow as pa
 
 def reader(frame: pl.LazyFrame) -> Any:  # noqa: ANN401 - it ships no types
     """A `pyarrow.RecordBatchReader` of a frame's rows; it is collected piece by piece."""
-    schema = _schema(frame.collect_schema())
+    schema = plain_schema(frame.collect_schema())
 
     def batches() -> Iterator[Any]:
         for piece in frame.collect_batches(maintain_order=True):
@@ -18,7 +18,7 @@ def reader(frame: pl.LazyFrame) -> Any:  # noqa: ANN401 - it ships no types
     return pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def _schema(columns: pl.Schema) -> Any:  # noqa: ANN401 - it ships no types
+def plain_schema(columns: pl.Schema) -> Any:  # noqa: ANN401 - it ships no types
     """The types of the files: Polars' own texts and lists are wider."""
     empty = pl.DataFrame(schema=columns).to_arrow()
     return pa.schema([field.with_type(_plain(field.type)) for field in empty.schema])

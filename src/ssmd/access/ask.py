@@ -27,6 +27,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         asked: Of what time.
         by: By which clock; where the venue tells none, ours counts.
         repeats: Whether rows that tell again what others tell are wanted too.
+        ordered: Whether they are wanted in the order of their receipt, whoever's they are.
         naive: Whether times are to be without a zone (they are UTC either way).
     """
 
@@ -37,6 +38,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     asked: Range = Range()
     by: By = "ts_recv"
     repeats: bool = False
+    ordered: bool = False
     naive: bool = False
 
     @property

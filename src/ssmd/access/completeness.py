@@ -144,7 +144,7 @@ def losses(root: Path | Store, symbols: Symbols, asked: Range) -> list[Absence]:
 
 def warning(what: str, asked: Range, found: Sequence[Absence]) -> str:
     """The losses of a time in a sentence or two."""
-    named = "; ".join(map(_named, found[:_NAMED]))
+    named = "; ".join(map(sentence, found[:_NAMED]))
     more = len(found) - _NAMED
     rest = f"; and {more} more" if more > 0 else ""
     return (
@@ -222,7 +222,8 @@ def _is_set_up(each: Absence) -> bool:
     return each.reason == _START and each.until is not None and each.until - each.since < SECOND_NS
 
 
-def _named(each: Absence) -> str:
+def sentence(each: Absence) -> str:
+    """What is missing: of what, when, and why."""
     whom = each.instrument or f"{len(each.symbols) or 'all'} instruments of {each.feed}"
     until = "now" if each.until is None else format_rfc3339(each.until)
     channels = f" ({', '.join(each.evidence.channels)})" if each.evidence.channels else ""

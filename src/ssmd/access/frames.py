@@ -10,7 +10,8 @@ import polars as pl
 from ssmd.access.bars import TIME
 from ssmd.access.completeness import Symbols
 from ssmd.access.times import Range
-from ssmd.archive import reader
+from ssmd.archive import layout, reader
+from ssmd.archive.layout import Place
 from ssmd.archive.store.port import Store
 from ssmd.model.envelope import Envelope
 
@@ -74,19 +75,56 @@ def envelopes(store: Store, which: Wanted) -> Iterator[Envelope]:
 
     On one connection that is the order of their ordinals, but for what came late over the bus.
     """
-    for feed in which.feeds:
-        asked = which.asked
+    return (each.envelope for each in lines(store, which))
+
+
+def lines(
+    store: Store, which: Wanted, after: tuple[Place, int] | None = None
+) -> Iterator[reader.Line]:
+    """The same, each with where it rests.
+
+    Args:
+        store: The archive.
+        which: Which of them.
+        after: Only what stands after this line of this segment.
+    """
+    for feed in sorted(which.feeds):
+        if after is not None and feed < after[0].feed:
+            continue
         for line in reader.read(
             store,
             feed,
             type=which.type,
-            since=asked.since,
-            until=asked.until,
+            since=which.asked.since,
+            until=which.asked.until,
             connection=which.connection,
+            after=after,
         ):
-            found = line.envelope
-            if which.symbols is None or not which.symbols.isdisjoint(found.symbols):
-                yield found
+            if which.symbols is None or not which.symbols.isdisjoint(line.envelope.symbols):
+                yield line
+
+
+def page(
+    store: Store, which: Wanted, after: tuple[Place, int] | None, limit: int
+) -> tuple[pl.DataFrame, tuple[Place, int] | None]:
+    """Some of them, and the place of the last one; None at the end.
+
+    A segment that becomes whole later, of a time before that place, is not told by going on.
+
+    Args:
+        store: The archive.
+        which: Which of them.
+        after: The place of the last one of the page before.
+        limit: Most of them.
+    """
+    found = list(islice(lines(store, which, after), limit + 1))
+    rows = pl.DataFrame(map(_row, (e.envelope for e in found[:limit])), schema=SCHEMA, orient="row")
+    if len(found) <= limit:
+        return rows, None
+    last = found[limit - 1]
+    parsed = layout.parse(last.file)
+    assert parsed is not None  # noqa: S101 - the reader found it by its name
+    return rows, (parsed[0], last.number)
 
 
 def pieces(found: Iterator[Envelope]) -> Iterator[pl.DataFrame]:

@@ -31,7 +31,8 @@ _TRIES: Final = 8
 """How often a file may vanish in a row while it is about to be read."""
 _kept: Final = Kept()
 """What was told of segments without files, for who asks again."""
-_ORDER: Final = ("ts_recv", "feed", "connection", "ordinal", "part", "row")
+ORDER: Final = ("ts_recv", "feed", "connection", "ordinal", "part", "row")
+"""The order of receipt, to the last part of a frame."""
 
 
 class Read(msgspec.Struct):
@@ -162,8 +163,8 @@ class _Reader:
         whole = pl.concat(parts).filter(*ask.filters(self._since))
         if self._predicate is not None:
             whole = whole.filter(self._predicate)
-        if ask.instruments is not None:
-            whole = whole.sort(_ORDER, maintain_order=True)
+        if ask.ordered or ask.instruments is not None:
+            whole = whole.sort(ORDER, maintain_order=True)
         made = whole.select(self._columns).collect()
         return _unzoned(made) if ask.naive else made
 

@@ -21,6 +21,19 @@ def shared() -> dict[str, pl.Schema]:
     return _polars(reading.schemas())
 
 
+def columns(table: str) -> pl.Schema:
+    """The columns of a table that all venues share.
+
+    Raises:
+        ConfigError: There is no such table.
+    """
+    known = shared()
+    if table not in known:
+        message = f"There is no table {table!r}.{did_you_mean(table, known)}"
+        raise ConfigError(message, remedy=f"Use one of: {', '.join(known)}.")
+    return known[table]
+
+
 @cache
 def own(venue: str) -> dict[str, pl.Schema]:
     """The tables in a venue's own words, by type, and their columns; none of no venue."""

@@ -31,10 +31,13 @@ class Where(When, total=False):
         by: By which clock `start` and `end` are meant.
         repeats: Whether rows are wanted too that tell again what others tell: what two twins
             recorded, and what a venue sends again after a reconnect.
+        ordered: Whether rows of all instruments come in the order of their receipt too, as those of
+            chosen ones do.
     """
 
     by: By
     repeats: bool
+    ordered: bool
 
 
 class Which(When, total=False):

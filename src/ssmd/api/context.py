@@ -10,6 +10,8 @@ from starlette.requests import HTTPConnection
 
 from ssmd.api.callers import Doorkeeper, NoKeys
 from ssmd.api.work import Work
+from ssmd.archive import layout
+from ssmd.archive.claim import owner_of
 from ssmd.bus.settings import BusSettings
 from ssmd.feeds.api import ApiConfig
 from ssmd.runtime.clock import Clock
@@ -33,14 +35,13 @@ class Context:
         config: Bounds and addresses.
         clock: What time it is.
         doorkeeper: Who lets callers in.
-        bus: Where live messages come from; None for nowhere.
+        bus: Where live messages come from; None asks whoever records into the archive.
 
     Attributes:
         root: The archive.
         config: Bounds and addresses.
         clock: What time it is.
         doorkeeper: Who lets callers in.
-        bus: Where live messages come from.
         work: Where files are read, beside the event loop.
         ending: Set when the application is about to end: whoever streams says goodbye.
     """
@@ -57,15 +58,23 @@ class Context:
         self.config = config
         self.clock = clock
         self.doorkeeper = doorkeeper
-        self.bus = bus
+        self._bus = bus
         self.ending = asyncio.Event()
-        self.work = Work(config.limits.threads, config.limits.wait_s)
+        self.work = Work(config.limits.threads, config.limits.downloads, config.limits.wait_s)
         self._made: dict[type[Any], Any] = {}
 
     @property
     def database_url(self) -> str | None:
         """Where the security master is, when the configuration says so."""
         return self.config.database_url
+
+    @property
+    def bus(self) -> BusSettings | None:
+        """Where live messages come from now; None while nobody records into the archive."""
+        if self._bus is not None:
+            return self._bus
+        owner = owner_of(layout.run_folder(self.root))
+        return None if owner is None else owner.settings
 
     @property
     def is_local(self) -> bool:

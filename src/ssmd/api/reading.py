@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from typing import Final
 
 from ssmd.access.archive import Archive
@@ -11,8 +12,11 @@ from ssmd.api.context import Context
 from ssmd.api.problems import NotThere, Refused
 from ssmd.archive import layout
 from ssmd.model.errors import ConfigError, SsmdError, Unavailable
+from ssmd.secmaster.address import named
 from ssmd.secmaster.database import Database, open_database
+from ssmd.secmaster.embedded import EmbeddedPostgres
 
+_NO_MASTER: Final = "`ssmd up` keeps one, `ssmd secmaster sync` makes one; or name a --database."
 _REMEDY: Final = "Record something first: `ssmd up`, or `ssmd demo --dir`."
 
 
@@ -52,9 +56,11 @@ class Master:
         async with self._lock:
             if self._database is None:
                 folder = layout.run_folder(self._context.root) / "postgres"
-                url = self._context.database_url
+                url, clock = self._context.database_url, self._context.clock
+                if named(url, os.environ) is None and not EmbeddedPostgres(folder, clock).exists:
+                    raise Unavailable("There is no security master here.", remedy=_NO_MASTER)
                 self._database = await self._stack.enter_async_context(
-                    open_database(url, folder, self._context.clock)
+                    open_database(url, folder, clock)
                 )
             return self._database
 

@@ -20,13 +20,16 @@ class Work:
 
     Args:
         threads: Questions answered at once.
+        downloads: Long answers made at once; a slow reader of one keeps its thread, and no other.
         wait_s: Longest wait for a place, in seconds.
     """
 
-    def __init__(self, threads: int, wait_s: float) -> None:
+    def __init__(self, threads: int, downloads: int, wait_s: float) -> None:
         self._wait_s = wait_s
-        self._places = asyncio.Semaphore(threads)
+        self._questions = asyncio.Semaphore(threads)
+        self._downloads = asyncio.Semaphore(downloads)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="api-work")
+        self._long = ThreadPoolExecutor(downloads, thread_name_prefix="api-download")
         self._working = 0
 
     async def run(self, make: Callable[[], T]) -> T:
@@ -37,9 +40,9 @@ class Work:
         Raises:
             Refused: 503, when there was no place for it in time.
         """
-        await self._enter()
+        await self._enter(self._questions)
         future = asyncio.get_running_loop().run_in_executor(self._pool, make)
-        future.add_done_callback(lambda _done: self._leave())
+        future.add_done_callback(lambda _done: self._leave(self._questions))
         return await asyncio.shield(future)
 
     async def pieces(self, make: Callable[[], Iterator[bytes]]) -> AsyncGenerator[bytes, None]:
@@ -50,10 +53,10 @@ class Work:
         Raises:
             Refused: 503, when there was no place for it in time; before the first piece.
         """
-        await self._enter()
+        await self._enter(self._downloads)
         handover = _Handover(asyncio.get_running_loop())
-        future = asyncio.get_running_loop().run_in_executor(self._pool, handover.fill, make)
-        future.add_done_callback(lambda _done: self._leave())
+        future = asyncio.get_running_loop().run_in_executor(self._long, handover.fill, make)
+        future.add_done_callback(lambda _done: self._leave(self._downloads))
         try:
             while (piece := await handover.queue.get()) is not None:
                 yield piece
@@ -64,12 +67,13 @@ class Work:
 
     def stop(self) -> None:
         """Let the threads end; questions under way are answered."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._long):
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _enter(self) -> None:
+    async def _enter(self, places: asyncio.Semaphore) -> None:
         try:
             async with asyncio.timeout(self._wait_s):
-                await self._places.acquire()
+                await places.acquire()
         except TimeoutError as error:
             telemetry.busy()
             raise Refused(
@@ -82,10 +86,10 @@ class Work:
         self._working += 1
         telemetry.working(self._working)
 
-    def _leave(self) -> None:
+    def _leave(self, places: asyncio.Semaphore) -> None:
         self._working -= 1
         telemetry.working(self._working)
-        self._places.release()
+        places.release()
 
 
 class _Handover:

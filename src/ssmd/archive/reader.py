@@ -37,6 +37,7 @@ def read(
     since: int | None = None,
     until: int | None = None,
     connection: str | None = None,
+    after: tuple[Place, int] | None = None,
 ) -> Iterator[Line]:
     """Envelopes of an archive, sealed segments and open ones up to their last commit.
 
@@ -51,6 +52,7 @@ def read(
         since: Only `ts_recv` from here on, ns; envelopes without one are then left out.
         until: Only `ts_recv` before this, ns.
         connection: Only this connection.
+        after: Only what stands after this line of this segment, in the order above.
 
     Raises:
         ConfigError: There is no archive at `root`.
@@ -60,12 +62,14 @@ def read(
     store = as_store(root)
     files.check(store)
     for place, kind in segments(store, feed):
-        if not _may_hold(place, since, until):
+        if not _may_hold(place, since, until) or (after is not None and place < after[0]):
             continue
+        done = after[1] if after is not None and place == after[0] else 0
         for found in read_segment(store, place, kind):
             envelope = found.envelope
             if (
-                (type is None or envelope.type == type)
+                found.number > done
+                and (type is None or envelope.type == type)
                 and (symbol is None or symbol in envelope.symbols)
                 and (connection is None or envelope.connection == connection)
                 and _within(envelope.ts_recv, since, until)

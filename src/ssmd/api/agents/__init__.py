@@ -1,0 +1,1 @@
+"""The API for agents: the Model Context Protocol over the same routes, with small answers."""

@@ -1,0 +1,1 @@
+"""How rows leave: as pages of JSON, or as one long file."""

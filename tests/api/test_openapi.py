@@ -1,0 +1,102 @@
+"""The OpenAPI document: complete, current, and true of what is answered, whatever is asked."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+from schemathesis.checks import not_a_server_error
+
+from ssmd.runtime.clock import SystemClock
+from tests import tier
+from tests.api.threaded import threaded
+from tests.api.world import app_of
+from tests.shared import REPOSITORY
+
+DOCUMENT = REPOSITORY / "docs/reference/openapi.json"
+OPEN = {"/health", "/v1/version"}
+"""What is answered to everybody."""
+ENDLESS = {"/v1/live/{feed}", "/v1/operations/watch"}
+"""Streams that end when the reader leaves: `live/` and `operations/` ask them."""
+
+app = app_of(Path("nowhere"), clock=SystemClock())
+document: dict[str, Any] = app.openapi()
+schema = schemathesis.openapi.from_dict(document)
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and description of every operation."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_the_document_in_the_repository_is_current() -> None:
+    """A change of the contract is seen by whoever reviews it."""
+    written = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    assert written == document, "run: .venv/bin/python -m scripts.openapi"
+
+
+def test_it_is_an_openapi_document() -> None:
+    """By somebody else's judgement: its version, its references, its schemas."""
+    assert document["openapi"] == "3.1.0"
+    for component in document["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(component)
+
+
+def test_every_operation_is_described() -> None:
+    """A summary, a sentence, every word explained, and an answer with its shape."""
+    for path, method, operation in operations():
+        where = f"{method} {path}"
+        assert operation["summary"], where
+        assert len(operation.get("description", "")) > 10, where
+        for word in operation.get("parameters", ()):
+            assert word.get("description") or word["schema"].get("description"), (where, word)
+        good = [code for code in operation["responses"] if code.startswith("2")]
+        assert good, where
+
+
+def test_every_path_but_the_open_ones_names_one_scope() -> None:
+    """What a key needs stands in the document."""
+    for path, method, operation in operations():
+        if path in OPEN:
+            assert "security" not in operation
+            continue
+        (needed,) = operation["security"]
+        assert set(needed) == {"key"}, (path, method)
+        assert len(needed["key"]) <= 1, (path, method)
+        assert {"401", "403", "429"} <= set(operation["responses"]), (path, method)
+
+
+def test_everything_but_the_open_paths_stands_under_v1() -> None:
+    """Another version can stand beside it."""
+    assert {path for path in document["paths"] if not path.startswith("/v1/")} == {"/health"}
+
+
+@pytest.fixture(scope="module")
+def url(populated: Path) -> Iterator[str]:
+    """A server over a populated archive, in a thread of its own."""
+    with threaded(lambda: app_of(populated)) as address:
+        yield address
+
+
+@(
+    schema.exclude(path=list(ENDLESS))
+    .parametrize()
+)
+@settings(
+    max_examples=1000 if tier.FULL else 20,
+    deadline=None,
+    derandomize=not tier.FULL,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_no_question_makes_it_fail(case: Case, url: str) -> None:
+    """Whatever is asked: no 5xx, only documented statuses, media types and shapes."""
+    response = case.call(base_url=url, headers={"Authorization": "Bearer none"})
+    case.validate_response(response, checks=(not_a_server_error,))
