@@ -113,6 +113,7 @@ def values_schema() -> dict[str, Any]:
         "archivers": _resources("Archiver"),
         "secmasterSyncs": _resources("SecmasterSync"),
         "qualityChecks": _resources("QualityCheck"),
+        "apis": _resources("Api"),
         "global": anything,
     }
     return {"$schema": "http://json-schema.org/draft-07/schema#", **_strict(values)}

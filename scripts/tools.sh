@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # program:package, a word each; one more word makes one more program.
-wanted=(prometheus:prometheus promtool:prometheus)
+wanted=(prometheus:prometheus promtool:prometheus chromium:chromium)
 
 packages=()
 for each in "${wanted[@]}"; do

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from ssmd import venues
+from ssmd.archive.claim import Claim, Owner
 from ssmd.cli.configured import Plan, load_plan
 from ssmd.cli.root import root
-from ssmd.cli.single import Claim, Owner
 from ssmd.feeds import registry
 from ssmd.feeds.environment import EnvironmentConfig, Transport
 from ssmd.feeds.upload import UploadSettings

@@ -9,7 +9,7 @@ import pytest
 from ssmd.archive import layout
 from ssmd.bus.settings import BusSettings
 from ssmd.cli.connector import database_of, universe_of
-from ssmd.cli.master import CDC, SECMASTER, Master, is_kept
+from ssmd.cli.master import Master, is_kept
 from ssmd.feeds import registry
 from ssmd.feeds.environment import EnvironmentConfig, Secmaster
 from ssmd.feeds.feed import FeedConfig
@@ -19,6 +19,7 @@ from ssmd.feeds.universe import Universe
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.clock import SystemClock
 from ssmd.runtime.health import Health
+from ssmd.secmaster.settings import CDC, SECMASTER
 
 NAMES = registry.names()
 URL = "postgresql://ssmd@db.internal/ssmd"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from ssmd.cli.status import _feed, _sentences
+from ssmd.cli.status import _sentences
+from ssmd.quality.standing import feed_status
 from ssmd.runtime.scrape import Samples
 
 
@@ -19,7 +20,7 @@ def told(offset_s: float, error_s: float, source: str) -> str:
             ({"source": each}, float(each == source)) for each in ("kernel", "venue", "unknown")
         ],
     }
-    return " ".join(_sentences(_feed("f", "connector-f", Samples(values), [])))
+    return " ".join(_sentences(feed_status("f", "connector-f", Samples(values), [])))
 
 
 @pytest.mark.parametrize(

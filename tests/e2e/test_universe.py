@@ -14,10 +14,9 @@ import pytest
 
 from ssmd.archive import reader
 from ssmd.archive.verify import verify
-from ssmd.cli.master import CDC, POSTGRES, SECMASTER
+from ssmd.cli.master import POSTGRES
 from ssmd.cli.pipeline import ARCHIVER, Pipeline
 from ssmd.cli.stage import Stage
-from ssmd.cli.status import look
 from ssmd.feeds import registry
 from ssmd.feeds.capture import ConnectorSettings
 from ssmd.feeds.feed import FeedConfig
@@ -27,8 +26,10 @@ from ssmd.model.envelope import SENT, Envelope
 from ssmd.model.errors import Unavailable
 from ssmd.model.frame import Opcode
 from ssmd.model.timestamp import SECOND_NS
+from ssmd.quality.standing import look
 from ssmd.runtime.scrape import scrape
 from ssmd.secmaster.changes.settings import FEED as CHANGES
+from ssmd.secmaster.settings import CDC, SECMASTER
 from ssmd.sim import ledger, oracle
 from tests.e2e.acts import CLOCK, until
 from tests.tier import SEED, scale
@@ -221,7 +222,7 @@ async def test_a_market_opens_by_the_clock_is_recorded_and_let_go_when_settled(
 
         await until(gone, "the settled market to be let go")
         await settled_down(made)
-        found = await look(tmp_path, CLOCK)
+        found = await look(tmp_path)
         assert found.ok, found
         assert set(found.master) == {SECMASTER, CDC}
         assert found.feeds[0].follows

@@ -21,6 +21,9 @@ LIVE = ShardStatus(name="kraken-0", pod="p", connected=True)
 WELL = PodWord(pod="p", answered=True, shards=(LIVE,))
 
 
+PORTS = [{"name": "metrics", "containerPort": 8080}, {"name": "http", "containerPort": 8000}]
+
+
 def said(look: Look) -> dict[str, tuple[str, str]]:
     """Status and reason of every condition of a Connector."""
     return {each.type: (each.status, each.reason) for each in conditions.of_connector(look)}
@@ -199,7 +202,7 @@ def test_what_the_api_server_says_of_a_pod() -> None:
     found = pods.of(
         {
             "metadata": {"name": "p", "labels": {"a": "b"}},
-            "spec": {"containers": [{"ports": [{"name": "metrics", "containerPort": 8080}]}]},
+            "spec": {"containers": [{"ports": PORTS}]},
             "status": {
                 "podIP": "fd00::1",
                 "conditions": [
@@ -219,7 +222,9 @@ def test_what_the_api_server_says_of_a_pod() -> None:
             },
         }
     )
-    assert found.addresses == {"metrics": "http://[fd00::1]:8080"}
+    assert found.addresses == {
+        "metrics": "http://[fd00::1]:8080"
+    }  # clients have a port of their own
     assert (found.ready_since, found.restarts) == (1_000_000_000.0, 2)
     assert found.trouble == "CrashLoopBackOff: back-off no key"
 

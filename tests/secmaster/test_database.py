@@ -157,3 +157,32 @@ def test_an_address_shows_no_secret() -> None:
     assert "s3cret" not in repr(made)
     assert "sslmode=require" in made.using(replication="database")
     assert made.alchemy.startswith("postgresql+psycopg://ann:")
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancellation_that_comes_with_the_connection_is_heard(
+    database: Database, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """A service that is told to end just then ends; `wait_for` of Python 3.11 forgets it."""
+    ended = asyncio.Event()
+
+    async def use() -> None:
+        async with database.session():
+            await ended.wait()
+
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(module._MOST - 1):
+            await stack.enter_async_context(database.session())
+        async with database.session():
+            waiting = asyncio.create_task(use())
+            while database._pool.get_stats()["requests_waiting"] == 0:
+                await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        done, _ = await asyncio.wait([waiting], timeout=2)
+        ended.set()
+        assert done
+        assert waiting.cancelled()
+        async with database.session() as session:  # and the connection is there again
+            await session.execute("SELECT 1")

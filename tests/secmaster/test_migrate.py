@@ -19,7 +19,7 @@ from tests.secmaster.server import Server, connect
 
 ADDS = """
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "p0003", "p0002", None, None
+revision, down_revision, branch_labels, depends_on = "p0004", "p0003", None, None
 
 def upgrade():
     for table in ("series", "series_version"):
@@ -33,7 +33,7 @@ def downgrade():
 """
 TAKES = """
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "q0002", "q0001", None, "p0003"
+revision, down_revision, branch_labels, depends_on = "q0002", "q0001", None, "p0004"
 
 def upgrade():
     for table in ("series", "series_version"):
@@ -47,7 +47,7 @@ def downgrade():
 """
 FAILS = """
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "p0003", "p0002", None, None
+revision, down_revision, branch_labels, depends_on = "p0004", "p0003", None, None
 
 def upgrade():
     op.execute("CREATE TABLE ssmd.half (id int)")
@@ -96,7 +96,7 @@ def test_forward_and_back_and_forward_again(empty: Address) -> None:
     before, after = migrate.migrate(empty)
     assert before.is_empty
     assert (after.revisions, after.missing, after.is_ready) == (
-        ("p0001", "p0002", "q0001"),
+        ("p0001", "p0002", "p0003", "q0001"),
         (),
         True,
     )
@@ -115,12 +115,12 @@ def test_forward_and_back_and_forward_again(empty: Address) -> None:
 def test_the_two_phases_are_apart(empty: Address) -> None:
     """What takes away waits until it is asked for; what it needs comes with it."""
     _, after = migrate.migrate(empty, "pre")
-    assert (after.revisions, after.missing) == (("p0001", "p0002"), ("q0001",))
+    assert (after.revisions, after.missing) == (("p0001", "p0002", "p0003"), ("q0001",))
     assert after.is_ready
     _, after = migrate.migrate(empty, "post")
     assert after.missing == ()
     _, after = migrate.migrate(empty, "post", to="base", back=True)
-    assert after.revisions == ("p0001", "p0002")
+    assert after.revisions == ("p0001", "p0002", "p0003")
 
 
 def test_a_roll_out_with_old_code_beside_new(
@@ -134,7 +134,7 @@ def test_a_roll_out_with_old_code_beside_new(
                 for _ in range(8):  # often enough that a driver would prepare it
                     await session.execute("SELECT * FROM series")
                 await session.commit()
-                newer(p0003=ADDS, q0002=TAKES)
+                newer(p0004=ADDS, q0002=TAKES)
                 await asyncio.to_thread(migrate.migrate, address, "pre")
                 newer()
                 await session.execute("SELECT * FROM series")
@@ -147,7 +147,7 @@ def test_a_roll_out_with_old_code_beside_new(
         (then,) = session.execute("SELECT clock_timestamp()").fetchone() or (None,)
         asyncio.run(old_code())
         standing = migrate.standing(address)
-        assert standing.foreign == ("p0003",)
+        assert standing.foreign == ("p0004",)
         assert standing.is_ready  # old code starts again, too
         asyncio.run(open_and_close(address, tmp_path))
         session.execute(
@@ -159,7 +159,7 @@ def test_a_roll_out_with_old_code_beside_new(
         assert session.execute(now).fetchall() == [("a", "old too", "new"), ("b", "old too", None)]
         told = "SELECT title, note FROM series_as_of(%s, now())"  # as it is known by now
         assert session.execute(told, (then,)).fetchall() == [("old", "new")]
-        newer(p0003=ADDS, q0002=TAKES)
+        newer(p0004=ADDS, q0002=TAKES)
         migrate.migrate(address, "post")
         session.execute("UPDATE series SET title = 'newest'")
         assert session.execute(query, (then, then)).fetchall() == [("a", "old", None)]
@@ -168,10 +168,10 @@ def test_a_roll_out_with_old_code_beside_new(
         assert not migrate.standing(address).is_ready
         with pytest.raises(SchemaMismatch, match=r"q0002.*newer SSMD"):
             asyncio.run(open_and_close(address, tmp_path))
-        newer(p0003=ADDS, q0002=TAKES)
-        for to in ("q0001", "p0002"):
+        newer(p0004=ADDS, q0002=TAKES)
+        for to in ("q0001", "p0003"):
             migrate.migrate(address, to=to, back=True)
-        assert migrate.standing(address).revisions == ("p0001", "p0002", "q0001")
+        assert migrate.standing(address).revisions == ("p0001", "p0002", "p0003", "q0001")
         session.execute("UPDATE series SET title = 'back', frequency = 'daily'")
         assert session.execute("SELECT * FROM check_history('series')").fetchall() == []
 
@@ -186,25 +186,25 @@ def test_new_code_does_not_start_on_an_old_schema(
     address: Address, newer: Callable[..., None], tmp_path: Path
 ) -> None:
     """A database that is shared is not migrated by whoever starts first."""
-    newer(p0003=ADDS)
+    newer(p0004=ADDS)
     with pytest.raises(
-        SchemaMismatch, match=r"at p0001, p0002, q0001; this version needs p0003.*migrate"
+        SchemaMismatch, match=r"at p0001, p0002, p0003, q0001; this version needs p0004.*migrate"
     ):
         asyncio.run(open_and_close(address, tmp_path))
-    assert migrate.standing(address).missing == ("p0003",)
+    assert migrate.standing(address).missing == ("p0004",)
 
 
 def test_a_schema_of_a_newer_version_is_left_alone(
     address: Address, newer: Callable[..., None]
 ) -> None:
     """An old `migrate`, forward or back, would not know what it does."""
-    newer(p0003=ADDS)
+    newer(p0004=ADDS)
     migrate.migrate(address)
     newer()
     for back in (False, True):
-        with pytest.raises(SchemaMismatch, match=r"p0003"):
+        with pytest.raises(SchemaMismatch, match=r"p0004"):
             migrate.migrate(address, to="base" if back else None, back=back)
-    newer(p0003=ADDS)
+    newer(p0004=ADDS)
     assert migrate.standing(address).foreign == ()
 
 
@@ -212,12 +212,12 @@ def test_a_revision_that_fails_leaves_nothing_of_itself(
     address: Address, newer: Callable[..., None]
 ) -> None:
     """Half a revision is none: it can be mended and made again."""
-    newer(p0003=FAILS)
+    newer(p0004=FAILS)
     there = relations(address)
     with pytest.raises(ConfigError, match=r"no_such_column.*Nothing of that revision was kept"):
         migrate.migrate(address)
     assert relations(address) == there
-    newer(p0003=ADDS)
+    newer(p0004=ADDS)
     _, after = migrate.migrate(address)
     assert after.missing == ()
 
@@ -233,7 +233,7 @@ async def test_two_who_migrate_at_once_do_it_once(empty: Address, server: Server
         first.execute("SELECT pg_advisory_unlock(%s)", (migrate._LOCK,))
         told = await asyncio.gather(*both)
     assert sorted(before.is_empty for before, _ in told) == [False, True]
-    assert {after.revisions for _, after in told} == {("p0001", "p0002", "q0001")}
+    assert {after.revisions for _, after in told} == {("p0001", "p0002", "p0003", "q0001")}
 
 
 @pytest.mark.parametrize(
@@ -263,12 +263,12 @@ def test_the_command(empty: Address, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.delenv("DATABASE_URL", raising=False)
     code, said, _ = run("--phase", "pre")
-    assert (code, "was at nothing, and is at p0001, p0002" in said) == (0, True)
+    assert (code, "was at nothing, and is at p0001, p0002, p0003" in said) == (0, True)
     _, said, _ = run("--json")
     assert json.loads(said.splitlines()[-1]) == {
         "database": empty.public,
-        "before": ["p0001", "p0002"],
-        "after": ["p0001", "p0002", "q0001"],
+        "before": ["p0001", "p0002", "p0003"],
+        "after": ["p0001", "p0002", "p0003", "q0001"],
         "missing": [],
     }
     _, said, _ = run()
@@ -288,4 +288,4 @@ def test_the_command_takes_the_embedded_database(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     done = CliRunner().invoke(command, ["--dir", str(tmp_path), "--json"])
     assert done.exception is None
-    assert json.loads(done.stdout.splitlines()[-1])["after"] == ["p0001", "p0002", "q0001"]
+    assert json.loads(done.stdout.splitlines()[-1])["after"] == ["p0001", "p0002", "p0003", "q0001"]

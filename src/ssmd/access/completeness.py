@@ -153,12 +153,21 @@ def warning(what: str, asked: Range, found: Sequence[Absence]) -> str:
     )
 
 
-def gaps(root: Path | Store, symbols: Symbols, asked: Range) -> pl.DataFrame:
-    """Everything missing, made good or not, with what shows it."""
+def gaps(root: Path | Store, symbols: Symbols, asked: Range, *, every: bool = True) -> pl.DataFrame:
+    """Everything missing, made good or not, with what shows it.
+
+    Args:
+        root: The archive, or where its ledger is read.
+        symbols: Of which feeds and instruments.
+        asked: Of what time.
+        every: Whether moments of set-up, and that recording was stopped, count too.
+    """
     rows = [
         _row(absence)
         for feed, each in symbols.items()
-        for absence in Told(root, feed, asked).absences(each)
+        for told in (Told(root, feed, asked),)
+        for absence in told.absences(each)
+        if every or not (_is_set_up(absence) or is_stop(absence, told.ledger))
     ]
     return pl.DataFrame(rows, schema=GAPS, orient="row")
 

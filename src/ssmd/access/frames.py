@@ -45,6 +45,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         symbols: About which instruments, in the venue's own strings; None for all.
         type: Of which message type; None for all.
         connection: Of which connection; None for all.
+        ordinal: Which frame of its connection; None for all.
         asked: Received when; what was received at no known time is in no range.
     """
 
@@ -52,6 +53,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     symbols: frozenset[str] | None = None
     type: str | None = None
     connection: str | None = None
+    ordinal: int | None = None
     asked: Range = Range()
 
 
@@ -100,7 +102,10 @@ def lines(
             connection=which.connection,
             after=after,
         ):
-            if which.symbols is None or not which.symbols.isdisjoint(line.envelope.symbols):
+            found = line.envelope
+            if (which.ordinal is None or found.ordinal == which.ordinal) and (
+                which.symbols is None or not which.symbols.isdisjoint(found.symbols)
+            ):
                 yield line
 
 

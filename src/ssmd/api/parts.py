@@ -5,7 +5,17 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from ssmd.api.routes import health
+from ssmd.api.routes import audit, data, data_more, datasets, health, keys, ledger, links, me
 
-PARTS: Final[Sequence[APIRouter]] = (health.router,)
+PARTS: Final[Sequence[APIRouter]] = (
+    health.router,
+    datasets.router,
+    data.router,
+    data_more.router,
+    ledger.router,
+    links.router,
+    keys.router,
+    audit.router,
+    me.router,
+)
 """The routers of an application."""

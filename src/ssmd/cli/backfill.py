@@ -10,10 +10,11 @@ from typing import Final
 import click
 import msgspec
 
+from ssmd.access.asked import Asked
 from ssmd.archive.backfill import missing
 from ssmd.archive.ledger import store
 from ssmd.cli.backfilling import Filled, fill
-from ssmd.cli.instruments import Asked, asked, instrument_option
+from ssmd.cli.instruments import asked, instrument_option
 from ssmd.cli.moments import MomentType, lasting, shown
 from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import archive_argument, recorded_feed

@@ -8,10 +8,10 @@ from typing import Final
 import msgspec
 
 from ssmd.archive import layout
+from ssmd.archive.claim import owner_of
 from ssmd.bus.settings import BusSettings
 from ssmd.cli.init import DEFAULT_FILE
 from ssmd.cli.options import DEFAULT_DIRECTORY, bus_settings, known_feed
-from ssmd.cli.single import owner_of
 from ssmd.feeds import registry
 from ssmd.feeds.environment import EnvironmentConfig, Secmaster, Transport
 from ssmd.feeds.environments import load_environment

@@ -8,6 +8,7 @@ import click
 
 from ssmd import venues
 from ssmd.archive import layout
+from ssmd.archive.claim import owner_of
 from ssmd.bus.settings import BusSettings
 from ssmd.cli.database import database_option, embedded_folder
 from ssmd.cli.durations import DurationType
@@ -15,7 +16,6 @@ from ssmd.cli.moments import MomentType, shown
 from ssmd.cli.notifying import notify_on_failure
 from ssmd.cli.options import archive_argument, bus_settings, recorded_feed
 from ssmd.cli.output import Output, examples, output_options
-from ssmd.cli.single import owner_of
 from ssmd.connector.asking import addresses
 from ssmd.model.errors import ConfigError, SsmdError
 from ssmd.model.timestamp import SECOND_NS

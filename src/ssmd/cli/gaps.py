@@ -8,9 +8,10 @@ from typing import Final
 import click
 import msgspec
 
+from ssmd.access.asked import Asked
 from ssmd.archive.ledger.absences import Absence, is_stop, stopped
 from ssmd.archive.ledger.entries import Condition
-from ssmd.cli.instruments import Asked, asked, instrument_option
+from ssmd.cli.instruments import asked, instrument_option
 from ssmd.cli.moments import MomentType, lasting, shown
 from ssmd.cli.options import archive_argument
 from ssmd.cli.output import Output, examples, output_options

@@ -16,11 +16,8 @@ from ssmd.runtime.clock import Clock
 from ssmd.secmaster.address import VARIABLE, parse
 from ssmd.secmaster.changes.settings import FEED
 from ssmd.secmaster.embedded import EmbeddedPostgres
+from ssmd.secmaster.settings import CDC, SECMASTER
 
-SECMASTER: Final = "secmaster"
-"""Name of the service that fills the database, among the services."""
-CDC: Final = "cdc"
-"""Name of the service that tells its changes."""
 POSTGRES: Final = "postgres"
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import click
 
 from ssmd.archive import layout
+from ssmd.archive.claim import owner_of
 from ssmd.bus import reader
 from ssmd.bus.settings import BusSettings
 from ssmd.cli.env_options import environment_name_option, named_environment
@@ -20,7 +21,6 @@ from ssmd.cli.options import (
 )
 from ssmd.cli.output import examples
 from ssmd.cli.rows import Rows
-from ssmd.cli.single import owner_of
 from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
 from ssmd.model import subject

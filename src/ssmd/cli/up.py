@@ -12,13 +12,13 @@ import click
 import msgspec
 
 from ssmd.archive import layout
+from ssmd.archive.claim import Claim, Owner
 from ssmd.cli import conservation
 from ssmd.cli.init import DEFAULT_FILE
 from ssmd.cli.master import is_kept
 from ssmd.cli.options import DEFAULT_DIRECTORY, check_bus, known_feed, make_directory
 from ssmd.cli.output import Output, examples, output_options, size
 from ssmd.cli.pipeline import API, ARCHIVER, COMPACTOR, Pipeline, recorders_of
-from ssmd.cli.single import Claim, Owner
 from ssmd.cli.watch import Reading, Watch, read
 from ssmd.feeds import registry
 from ssmd.feeds.account import account_secrets

@@ -27,6 +27,7 @@ class RequestLimits(Section, frozen=True, kw_only=True):
         stream_s: Longest time of a download, in seconds.
         idle_s: A reader that takes nothing of an answer for so long is let go, in seconds.
         threads: Questions to files that are answered at once; the others wait.
+        downloads: Downloads that are made at once; the others wait.
         wait_s: Longest wait for one of those places, in seconds.
         connections: Most connections at once.
     """
@@ -38,6 +39,7 @@ class RequestLimits(Section, frozen=True, kw_only=True):
     stream_s: Annotated[float, Meta(gt=0, le=24 * _HOUR_S)] = 4.0 * _HOUR_S
     idle_s: Annotated[float, Meta(gt=0, le=_HOUR_S)] = 60.0
     threads: Annotated[int, Meta(ge=1, le=64)] = 4
+    downloads: Annotated[int, Meta(ge=1, le=1024)] = 8
     wait_s: Annotated[float, Meta(gt=0, le=600)] = 15.0
     connections: Annotated[int, Meta(ge=1, le=100_000)] = 2_000
 
@@ -75,6 +77,7 @@ class KeyLimits(Section, frozen=True, kw_only=True):
         guesses: Failed attempts of one address that are answered before it has to wait.
         guesses_s: How long until that many are allowed again, in seconds.
         flush_s: How often counts of use, and the audit of what was read, are written, in seconds.
+        audit_days: How long accesses stay in the audit, in days; acts of administration stay for good.
     """
 
     cache_s: Annotated[float, Meta(gt=0, le=300)] = 3.0
@@ -83,6 +86,7 @@ class KeyLimits(Section, frozen=True, kw_only=True):
     guesses: Annotated[int, Meta(ge=1, le=10_000)] = 20
     guesses_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     flush_s: Annotated[float, Meta(gt=0, le=600)] = 2.0
+    audit_days: Annotated[float, Meta(gt=0, le=36_500)] = 90.0
 
 
 class WatchedService(Section, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from ssmd.runtime.clock import Clock
 
 SWEPT: Final = (
     ("v1", "ConfigMap"),
+    ("v1", "Service"),
     ("apps/v1", "Deployment"),
     ("batch/v1", "CronJob"),
     ("policy/v1", "PodDisruptionBudget"),

@@ -147,6 +147,11 @@ def of_scheduled(look: Look, failed: str = "") -> list[Answer]:
     return [ready, _valid(look), degraded, _progressing(look)]
 
 
+def of_api(look: Look) -> list[Answer]:
+    """All answers about an Api: it is connected to nothing that it could not do without."""
+    return [_ready(look, "answers"), _valid(look), _degraded(look), _progressing(look)]
+
+
 def _complaint(look: Look, *conditions: ConditionType) -> Complaint | None:
     found = (each for each in look.complaints if not conditions or each.condition in conditions)
     return next(found, None)

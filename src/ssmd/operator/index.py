@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ssmd.operator.names import (
     API_VERSION,
@@ -15,6 +15,12 @@ from ssmd.operator.names import (
     component,
     selector,
 )
+
+_READERS: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "Archiver": ("QualityCheck", "Api"),
+    "Connector": ("Api",),
+}
+"""What looks at resources of a kind: mounts their claims, or shows how they are."""
 
 
 class Key(NamedTuple):
@@ -94,11 +100,8 @@ class Index:
                 for key, maps in self._maps.items()
                 if key.namespace == namespace and name in maps
             ]
-        if changed["kind"] == "Archiver":  # a check may mount its claim
-            found += [
-                k for k in self._keys if k.kind == "QualityCheck" and k.namespace == namespace
-            ]
-        return found
+        readers = _READERS.get(changed["kind"], ())
+        return found + [k for k in self._keys if k.kind in readers and k.namespace == namespace]
 
     def _owner(self, labels: Mapping[str, str], namespace: str) -> Key | None:
         if labels.get(MANAGED_BY) != MANAGER:

@@ -46,17 +46,18 @@ _OURS: Final = tuple(plural(kind) for kind in KINDS)
 _LOOK: Final = ("get", "list", "watch")
 _MAKE: Final = ("create", "patch")
 
-_CLOCKED: Final = tuple(plural(kind) for kind in ("SecmasterSync", "QualityCheck"))
+_UNHELD: Final = tuple(plural(kind) for kind in ("SecmasterSync", "QualityCheck", "Api"))
 """What needs no drain: nothing is written to it but its status."""
-_DRAINED: Final = tuple(name for name in _OURS if name not in _CLOCKED)
+_DRAINED: Final = tuple(name for name in _OURS if name not in _UNHELD)
 
 RIGHTS: Final = (
     Right(GROUP, _DRAINED, (*_LOOK, "patch")),
-    Right(GROUP, _CLOCKED, _LOOK),
+    Right(GROUP, _UNHELD, _LOOK),
     Right(GROUP, tuple(f"{name}/status" for name in _OURS), ("patch",)),
     Right(GROUP, tuple(f"{name}/finalizers" for name in _OURS), ("update",)),
     Right("", ("pods",), ("list", "watch")),
     Right("", ("configmaps",), (*_LOOK, *_MAKE, "delete")),
+    Right("", ("services",), ("get", "list", *_MAKE, "delete")),
     Right("", ("persistentvolumeclaims",), ("get", *_MAKE)),
     Right("", ("secrets",), ("get",)),
     Right("", ("events",), _MAKE),

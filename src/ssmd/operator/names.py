@@ -1,6 +1,7 @@
 """Every name the operator gives: objects, labels, annotations, places in a pod. Pure."""
 
 import hashlib
+import re
 from typing import Final, Literal
 
 GROUP: Final = "ssmd.io"
@@ -11,11 +12,17 @@ MANAGER: Final = "ssmd-operator"
 FINALIZER: Final = f"{GROUP}/drain"
 """Keeps a resource until what it recorded is safe."""
 
-Kind = Literal["Connector", "Archiver", "SecmasterSync", "QualityCheck"]
+Kind = Literal["Connector", "Archiver", "SecmasterSync", "QualityCheck", "Api"]
 Slot = Literal["a", "b"]
 """Two places for one share of a feed: while one records, the other may be brought up."""
 
-KINDS: Final[tuple[Kind, ...]] = ("Connector", "Archiver", "SecmasterSync", "QualityCheck")
+KINDS: Final[tuple[Kind, ...]] = (
+    "Connector",
+    "Archiver",
+    "SecmasterSync",
+    "QualityCheck",
+    "Api",
+)
 SLOTS: Final[tuple[Slot, ...]] = ("a", "b")
 
 CONFIG: Final = f"{GROUP}/config"
@@ -32,12 +39,14 @@ OPERATOR: Final = {"app.kubernetes.io/name": "ssmd", COMPONENT: "operator"}
 """Labels of the operator's own pods."""
 FEED: Final = f"{GROUP}/feed"
 CATEGORY: Final = f"{GROUP}/category"
+ENVIRONMENT: Final = f"{GROUP}/environment"
+"""Label of a Service to health servers: of which environment they are."""
 REPLICA: Final = f"{GROUP}/replica"
 SLOT: Final = f"{GROUP}/slot"
 ROLE: Final = f"{GROUP}/role"
 """Label: what a pod is for; keeps apart the pods of one resource."""
 REVISION: Final = f"{GROUP}/revision"
-"""Label of a connector's pods, annotation of its Deployments: the digest of their configuration."""
+"""Label of pods that are taken over by others, annotation of a connector's Deployments: the digest of what they see."""
 SHARE: Final = f"{GROUP}/share"
 """Annotation of a connector's Deployments: which part of the instruments is recorded there, `I/N`."""
 
@@ -45,11 +54,14 @@ FEED_FOLDER: Final = "/etc/ssmd/feed"
 FEEDS_FOLDER: Final = "/etc/ssmd/feeds"
 ENVIRONMENT_FOLDER: Final = "/etc/ssmd/env"
 ARCHIVER_FOLDER: Final = "/etc/ssmd/archiver"
+API_FOLDER: Final = "/etc/ssmd/api"
 SECRETS_FOLDER: Final = "/etc/ssmd/secrets"
 SPOOL_ROOT: Final = "/var/lib/ssmd"
 ARCHIVE_ROOT: Final = "/data"
 FEED_KEY: Final = "feed.yaml"
 ENVIRONMENT_KEY: Final = "env.yaml"
+HTTP: Final = "http"
+"""Name of a port for clients: nobody there is asked how the pod is."""
 
 QUALITY_FOLDER: Final = "/etc/ssmd/quality"
 POLICY_FOLDER: Final = "/etc/ssmd/policy"
@@ -58,6 +70,8 @@ _LONGEST: Final = 63
 _LONGEST_SCHEDULED: Final = 52
 """The CronJob controller appends eleven characters to make a Job's name."""
 _DIGEST: Final = 8
+_SERVICE_NAME: Final = re.compile("[a-z]([a-z0-9-]*[a-z0-9])?")
+"""A Service's name is stricter than others: it becomes one label of a name in DNS."""
 
 
 def component(kind: Kind) -> str:
@@ -81,6 +95,16 @@ def object_name(name: str, kind: Kind, *suffix: str) -> str:
         return whole
     digest = hashlib.sha256(whole.encode()).hexdigest()[:_DIGEST]
     return f"{whole[: longest - _DIGEST - 1].rstrip('-.')}-{digest}"
+
+
+def service_name(name: str, kind: Kind, *suffix: str) -> str:
+    """`{cr-name}-{component}[-{suffix}]`, as far as a Service may be called so; else something near it."""
+    whole = object_name(name, kind, *suffix)
+    if _SERVICE_NAME.fullmatch(whole):
+        return whole
+    plain = whole.replace(".", "-")
+    plain = plain if plain[0].isalpha() else f"s-{plain}"
+    return f"{plain[: _LONGEST - _DIGEST - 1].rstrip('-')}-{_short(whole)}"
 
 
 def feed_map(feed: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ssmd.model.timestamp import SECOND_NS, parse_rfc3339
+from ssmd.operator.names import HTTP
 from ssmd.operator.spec.status import ShardStatus, SourceStatus
 
 
@@ -94,7 +95,7 @@ def _addresses(pod: Mapping[str, Any], address: str) -> dict[str, str]:
         port["name"]: f"http://{host}:{port['containerPort']}"
         for container in (pod.get("spec") or {}).get("containers") or ()
         for port in container.get("ports") or ()
-        if port.get("name")
+        if port.get("name") not in {None, "", HTTP}
     }
 
 

@@ -15,9 +15,7 @@ from ssmd.operator.manifests import needs
 from ssmd.operator.manifests.complaint import Complaint
 from ssmd.operator.manifests.facts import Facts, Owner
 from ssmd.operator.names import ENVIRONMENT_KEY, FEED_KEY, environment_map, feed_map
-from ssmd.operator.spec.archiver import ArchiverSpec
-from ssmd.operator.spec.connector import ConnectorSpec
-from ssmd.operator.spec.schedules import QualityCheckSpec, SecmasterSyncSpec
+from ssmd.operator.spec.schedules import QualityCheckSpec
 from ssmd.operator.spec.workload import Workload
 from ssmd.runtime import settings
 from ssmd.runtime.clock import Clock, today
@@ -99,7 +97,7 @@ def configuration(
         else:
             complaints.append(found)
     environment = None
-    if (wanted := environment_of(spec)) is not None:
+    if (wanted := needs.environment_of(spec)) is not None:
         where = f"ConfigMap {namespace}/{environment_map(wanted)}"
         read = _parsed(
             where,
@@ -113,13 +111,6 @@ def configuration(
         else:
             complaints.append(read)
     return feeds, environment, complaints
-
-
-def environment_of(spec: Workload) -> str | None:
-    """The environment a spec names."""
-    if isinstance(spec, ConnectorSpec | ArchiverSpec | SecmasterSyncSpec | QualityCheckSpec):
-        return spec.environment
-    return None
 
 
 def _parsed(
@@ -148,7 +139,7 @@ def _maps_missing(
 ) -> list[Complaint]:
     """Those that are neither a feed nor an environment: variables, a policy."""
     named = {feed_map(feed) for feed in needs.feeds_of(spec)}
-    if (environment := environment_of(spec)) is not None:
+    if (environment := needs.environment_of(spec)) is not None:
         named.add(environment_map(environment))
     found = [
         _complaint(

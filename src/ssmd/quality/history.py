@@ -5,8 +5,10 @@ from typing import Final, get_args
 
 import msgspec
 
+from ssmd.feeds.quality import QualityPolicy
 from ssmd.model.errors import Damaged
 from ssmd.quality.finding import FeedReport, Finding, Grade, Report
+from ssmd.quality.scoring import grade
 from ssmd.secmaster import scores as rows
 from ssmd.secmaster.database import Database
 from ssmd.secmaster.scores import Found, Kept, Scored
@@ -127,6 +129,18 @@ async def scores(
     return await rows.verdicts(database, since, until, feed)
 
 
+def feed_grade(scored: Scored, policy: QualityPolicy) -> Grade:
+    """The grade of one feed of a day, by its own score and its own issues.
+
+    What is kept is the grade of the whole day, that another feed may have spoiled.
+
+    Raises:
+        Damaged: The verdict is not as we write it.
+    """
+    own = [each for each in _read(scored).issues if each.startswith(f"{scored.feed}: ")]
+    return grade(scored.score, own, policy)
+
+
 async def measured(
     database: Database, check: str, *, since: date, until: date, feed: str | None = None
 ) -> list[tuple[date, str, float]]:
@@ -169,9 +183,9 @@ def _read(scored: Scored) -> _Details:
 
 
 def _grade(scored: Scored) -> Grade:
-    for grade in get_args(Grade):
-        if grade == scored.grade:
-            known: Grade = grade
+    for each in get_args(Grade):
+        if each == scored.grade:
+            known: Grade = each
             return known
     raise _unreadable(scored, f"the grade {scored.grade!r}")
 

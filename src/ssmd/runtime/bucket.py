@@ -46,6 +46,11 @@ class Bucket:
         turn = self._taken + min(cost, self._burst)
         return self.wait_s(turn, mono)
 
+    def left(self, mono: float) -> float:
+        """How many tokens there are that nobody waits for."""
+        self._fill(mono)
+        return max(0.0, self._filled - self._taken)
+
     def shut(self, seconds: float, mono: float) -> None:
         """The venue asked to be left alone: nothing is filled so long, and nobody's turn comes.
 

@@ -61,8 +61,13 @@ class Database:
         Raises:
             DatabaseAway: There is none to be had.
         """
+        before = _cancellations()
         try:
             async with self._pool.connection(timeout=_CONNECT_S) as connection:
+                # The pool waits by Python 3.11's `wait_for`, which forgets a cancellation that comes
+                # together with the connection; the task itself remembers it.
+                if _cancellations() > before:
+                    raise asyncio.CancelledError
                 yield connection
         except PoolTimeout as error:
             raise DatabaseAway(self.address.public, "no connection in time") from error
@@ -220,6 +225,12 @@ async def prepare(address: Address) -> None:
     elif not before.is_ready:
         wanted = ", ".join(before.missing) or "an older one"
         raise SchemaMismatch(address.public, before.text, wanted)
+
+
+def _cancellations() -> int:
+    """How often whoever runs now was told to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 def _words(error: psycopg.Error) -> str:

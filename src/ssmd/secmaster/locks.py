@@ -15,3 +15,5 @@ PUBLISHERS: Final = 1_397_968_201
 """Whoever publishes the changes of a slot; by the slot's name."""
 VERDICTS: Final = 1_397_968_202
 """Whoever keeps the verdict over a day; by the day, counted from 1970."""
+KEYS: Final = 1_397_968_203
+"""Whoever makes or changes keys of the API: one act after the other, whatever key it is about."""

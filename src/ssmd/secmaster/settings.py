@@ -1,9 +1,13 @@
 """The knobs of the security master."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
+SECMASTER: Final = "secmaster"
+"""Name of the service that fills the database, among the services."""
+CDC: Final = "cdc"
+"""Name of the service that tells its changes."""
 _HOUR: int = 3600
 _DAY: int = 24 * _HOUR
 

@@ -82,9 +82,14 @@ async def test_a_cited_row_leads_to_the_bytes_that_were_received(root: Path) -> 
     async with agent_of(root) as agent:
         row = (await call(agent, "trades", instrument="BTC/USD", limit=1))["items"][0]
         told = await call(
-            agent, "frame", feed=row["feed"], connection=row["connection"], start=row["ts_recv"]
+            agent,
+            "frame",
+            feed=row["feed"],
+            connection=row["connection"],
+            ordinal=row["ordinal"],
+            start=row["ts_recv"],
         )
-        frame = next(each for each in told["items"] if each["ordinal"] == row["ordinal"])
+        (frame,) = told["items"]
         assert json.loads(frame["text"])
 
 

@@ -32,6 +32,7 @@ SMALLEST: dict[Kind, Spec] = {
         "schedule": "15 1 * * *",
         "archive": {"archiver": "main"},
     },
+    "Api": {"environment": "prod", "archive": {"archiver": "main"}},
 }
 """The least that may be said of each kind."""
 
@@ -208,6 +209,39 @@ FIELDS: dict[Kind, dict[str, st.SearchStrategy[Any]]] = {
         "prometheusUrl": st.sampled_from(["http://p:9090", "ftp://p", "http://p q", "http://é"]),
         "policy": _maybe({"configMap": SOME, "key": SOME}),
         "notify": FLAGS,
+    },
+    "Api": WORKLOAD
+    | {
+        "environment": SOME,
+        "archive": _maybe({"archiver": SOME, "claim": SOME}),
+        "replicas": NUMBERS,
+        "address": st.sampled_from(["0.0.0.0", "::", "127.0.0.1", "", None]),  # noqa: S104 - in a pod
+        "httpPort": NUMBERS,
+        "service": _maybe({"type": st.sampled_from(["NodePort", "None"]), "port": NUMBERS}),
+        "clients": st.lists(PLAIN, max_size=2),
+        "corsOrigins": st.lists(
+            st.sampled_from(["https://a.b", "http://[::1]:9", "https://a/b", "a", "https://a\n"]),
+            max_size=3,
+        ),
+        "identityHeader": st.sampled_from(["X-User", "X User", "1X", None]),
+        "trustedProxies": st.lists(
+            st.sampled_from(["10.0.0.0/8", "::1", "10.0.0.1\n", "proxy"]), max_size=3
+        ),
+        "services": st.lists(
+            st.fixed_dictionaries(
+                {
+                    "name": st.sampled_from(["a", "b", ""]),
+                    "url": st.sampled_from(
+                        ["http://a:8080", "https://[::1]", "http://a@b", "ftp://a", "http://a/b"]
+                    ),
+                }
+            ),
+            max_size=3,
+        ),
+        "watch": FLAGS,
+        "limits": PLAIN,
+        "live": PLAIN,
+        "keys": PLAIN,
     },
 }
 """What may stand in each kind, well and ill."""

@@ -44,6 +44,8 @@ CHANGES: list[tuple[Kind, str, Spec, Spec, bool]] = [
     ),
     ("SecmasterSync", "environment", {}, {"environment": "test"}, True),
     ("QualityCheck", "schedule", {}, {"schedule": "@hourly"}, True),
+    ("Api", "archive", {}, {"archive": {"claim": "another"}}, True),
+    ("Api", "replicas", {}, {"replicas": 3}, True),
 ]
 SIDES: list[tuple[Kind, Spec, str]] = [
     ("Connector", {"env": {"A-B": "1"}}, "no name of a variable"),
@@ -73,6 +75,9 @@ SIDES: list[tuple[Kind, Spec, str]] = [
         "one category at most",
     ),
     ("QualityCheck", {"archive": {}}, "one of them"),
+    ("Api", {"httpPort": 9000, "port": 9000}, "a port each"),
+    ("Api", {"identityHeader": "X-User"}, "believed of nobody"),
+    ("Api", {"archive": {"archiver": "a", "claim": "b"}}, "one of them"),
     ("QualityCheck", {"archive": {"archiver": "a", "claim": "b"}}, "one of them"),
 ]
 

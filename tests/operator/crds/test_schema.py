@@ -169,13 +169,17 @@ def test_the_columns_show_what_is_there(kind: Kind) -> None:
         assert path in paths | {".metadata.creationTimestamp"}, column.name
 
 
-def test_a_connector_can_be_scaled() -> None:
+SCALED: tuple[Kind, ...] = ("Connector", "Api")
+
+
+@pytest.mark.parametrize("kind", SCALED)
+def test_what_has_replicas_can_be_scaled(kind: Kind) -> None:
     """`kubectl scale` writes the replicas: the paths it goes by exist; no other kind has any."""
-    paths = {path for path, _ in nodes(resource_schema("Connector"))}
-    scale = definition("Connector")["spec"]["versions"][0]["subresources"]["scale"]
+    paths = {path for path, _ in nodes(resource_schema(kind))}
+    scale = definition(kind)["spec"]["versions"][0]["subresources"]["scale"]
     assert set(scale.values()) <= paths
-    assert "default" in resource_schema("Connector")["properties"]["spec"]["properties"]["replicas"]
-    others = [each for each in definitions() if each["spec"]["names"]["kind"] != "Connector"]
+    assert "default" in resource_schema(kind)["properties"]["spec"]["properties"]["replicas"]
+    others = [each for each in definitions() if each["spec"]["names"]["kind"] not in SCALED]
     assert all(each["spec"]["versions"][0]["subresources"] == {"status": {}} for each in others)
 
 

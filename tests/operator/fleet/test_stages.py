@@ -35,6 +35,7 @@ def cron(name: str, component: str) -> dict[str, Any]:
 EVERYTHING = (
     deployment("archive-archiver", "archiver"),
     deployment("k-connector-0-a", "connector"),
+    deployment("main-api", "api"),
     cron("daily-qualitycheck", "qualitycheck"),
     deployment("ssmd-operator", "operator", replicas=2),
     deployment("master-secmastersync-cdc", "secmastersync"),
@@ -46,7 +47,7 @@ EVERYTHING = (
 def test_the_operator_goes_first_and_the_archiver_last() -> None:
     """Nobody undoes it, and everything that was recorded is archived."""
     names = [stage.name for stage in stages(EVERYTHING, up=False)]
-    assert names == ["operator", "connectors", "security master", "quality", "archivers"]
+    assert names == ["operator", "API", "connectors", "security master", "quality", "archivers"]
     assert [stage.name for stage in stages(EVERYTHING, up=True)] == names[::-1]
 
 

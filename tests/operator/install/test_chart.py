@@ -40,6 +40,7 @@ MUCH: Object = {
     "archivers": {"main": SMALLEST["Archiver"]},
     "secmasterSyncs": {"listings": SMALLEST["SecmasterSync"]},
     "qualityChecks": {"daily": SMALLEST["QualityCheck"]},
+    "apis": {"main": SMALLEST["Api"]},
 }
 """Values that use every template."""
 

@@ -154,7 +154,7 @@ def test_every_kind_with_a_right_is_one_the_operator_knows() -> None:
         (found.group, found.plural)
         for found in (
             place("v1", kind)
-            for kind in ("Pod", "ConfigMap", "PersistentVolumeClaim", "Secret", "Event")
+            for kind in ("Pod", "ConfigMap", "Service", "PersistentVolumeClaim", "Secret", "Event")
         )
     } | {
         (place(version, kind).group, place(version, kind).plural)

@@ -14,7 +14,7 @@ from ssmd.feeds import registry
 from ssmd.feeds.environment import EnvironmentConfig
 from ssmd.feeds.feed import FeedConfig
 from ssmd.operator import install
-from ssmd.operator.names import API_VERSION, environment_map, feed_map
+from ssmd.operator.names import API_VERSION, KINDS, environment_map, feed_map
 from ssmd.operator.spec.parse import parse
 from ssmd.runtime import settings
 from tests.operator.install.judged import Object, judge, key, plain, read
@@ -124,7 +124,8 @@ def test_the_examples_are_taken_and_whole() -> None:
     judge(found)
     check_configuration(found)
     kinds = {each["kind"] for each in found}
-    assert kinds == {"Connector", "Archiver", "SecmasterSync", "QualityCheck", "ConfigMap"}
+    assert kinds == {*KINDS, "ConfigMap"}
     archivers = {each["metadata"]["name"] for each in found if each["kind"] == "Archiver"}
-    (check,) = [each for each in found if each["kind"] == "QualityCheck"]
-    assert check["spec"]["archive"]["archiver"] in archivers
+    readers = [each for each in found if each["kind"] in {"QualityCheck", "Api"}]
+    assert len(readers) == 2
+    assert {each["spec"]["archive"]["archiver"] for each in readers} <= archivers

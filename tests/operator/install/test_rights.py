@@ -11,7 +11,7 @@ from ssmd.operator import install
 from ssmd.operator import kubeconfig as kubeconfigs
 from ssmd.operator.cluster import Cluster, Manifest
 from ssmd.operator.install_rights import LEADING, RIGHTS, Right
-from ssmd.operator.names import API_VERSION, MANAGED_BY, MANAGER, selector
+from ssmd.operator.names import API_VERSION, MANAGED_BY, MANAGER, Kind, selector
 from ssmd.runtime.clock import SystemClock
 from ssmd.sim.kubernetes import FakeApi
 from tests.operator.crds.made import judge
@@ -31,6 +31,12 @@ LEFT_OVER = (
 CHANGES = "listings-secmastersync-changes"
 DATABASE = {"DATABASE_URL": "postgresql://database.lab/ssmd"}
 KEY = {"name": "KEY", "secret": "mine", "key": "key"}  # pragma: allowlist secret
+UNWATCHED = (
+    ("monitoring.coreos.com/v1", "PodMonitor"),
+    ("networking.k8s.io/v1", "NetworkPolicy"),
+    ("policy/v1", "PodDisruptionBudget"),
+)
+SERVED = {"environment": "prod", "archive": {"archiver": "main"}, "env": DATABASE}
 SPOOL = {"type": "persistentVolumeClaim", "onDelete": "delete"}
 MONITORS = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -57,7 +63,7 @@ MONITORS = {
 }
 UNSEEN = {
     ("update", "ssmd.io", f"{name}/finalizers")
-    for name in ("connectors", "archivers", "secmastersyncs", "qualitychecks")
+    for name in ("connectors", "archivers", "secmastersyncs", "qualitychecks", "apis")
 }
 """Not asked for over HTTP: OwnerReferencesPermissionEnforcement wants it of who makes objects that hold
 up the deletion of their owner."""
@@ -125,18 +131,38 @@ async def live_through(world: World) -> None:
         await _record(world)
         await _archive(world)
         await _schedule(world)
+        await _serve(world)
         await world.ask("Connector", "wrong", {"feed": "nowhere", "environment": "prod"})
         await world.until(lambda: world.is_so(*ILL, name="wrong"), "a complaint")
-        for kind, name in (("QualityCheck", "daily"), ("SecmasterSync", "listings")):
+        for kind, name in (
+            ("QualityCheck", "daily"),
+            ("SecmasterSync", "listings"),
+            ("Api", "main"),
+        ):
             await world.cluster.delete(API_VERSION, kind, name)
         await _leave(world)
+    before = await _events(world)
     async with world.operated(identity="two"):  # tells of `wrong` what was told already
-        await world.until(lambda: _told_twice(world), "an event that is counted")
+        await world.until(partial(_told_again, world, before), "an event that is told again")
 
 
-async def _told_twice(world: World) -> bool:
+async def _events(world: World) -> dict[str, str]:
+    """The version of each event."""
     events = await world.cluster.list("v1", "Event")
-    return any(each["lastTimestamp"] != each["firstTimestamp"] for each in events)
+    return {each["metadata"]["uid"]: each["metadata"]["resourceVersion"] for each in events}
+
+
+async def _told_again(world: World, before: dict[str, str]) -> bool:
+    now = await _events(world)
+    return any(now.get(uid, version) != version for uid, version in before.items())
+
+
+async def _mended(world: World, name: str, *kinds: tuple[str, str]) -> None:
+    """Somebody deletes objects that nobody watches: they are looked up, and made again."""
+    for api_version, kind in kinds:
+        assert await world.cluster.delete(api_version, kind, name)
+    for api_version, kind in kinds:
+        await world.until(partial(world.get, kind, name, api_version), f"another {kind}")
 
 
 async def _leave(world: World) -> None:
@@ -180,6 +206,7 @@ async def _record(world: World) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "stringData": {"key": "x"}}
     await world.put(secret, "mine")
     await _ready(world, "Connector", "north")
+    await _mended(world, "north-connector", *UNWATCHED)
     await world.connector(
         spool=SPOOL, rollout={"readyS": 0}, version="2", network={"enabled": False}
     )
@@ -214,19 +241,38 @@ async def _schedule(world: World) -> None:
         await world.until(partial(_swept, world, *kind), f"no {kind[1]} is left over")
 
 
-async def _leave_over(world: World, api_version: str, kind: str, like: str) -> None:
-    """An object of the SecmasterSync that an operator before this one made, under another name."""
-    owner = await world.get("SecmasterSync", "listings")
+async def _serve(world: World) -> None:
+    """Over HTTP; and a Service that an operator before this one called otherwise is swept."""
+    await world.ask("Api", "main", SERVED)
+    await _ready(world, "Api", "main")
+    await _mended(world, "main-api", ("v1", "Service"))
+    await _leave_over(world, "v1", "Service", "main-api", of=("Api", "main"))
+    await world.ask("Api", "main", SERVED | {"replicas": 2})
+    await world.until(
+        partial(_swept, world, "v1", "Service", "main-api"), "no Service is left over"
+    )
+
+
+async def _leave_over(
+    world: World,
+    api_version: str,
+    kind: str,
+    like: str,
+    *,
+    of: tuple[Kind, str] = ("SecmasterSync", "listings"),
+) -> None:
+    """An object of a resource that an operator before this one made, under another name."""
+    owner = await world.get(*of)
     found = await world.cluster.get(api_version, kind, like)
     assert owner is not None
     metadata = {
         "name": "formerly",
-        "labels": selector("listings", "SecmasterSync") | {MANAGED_BY: MANAGER},
+        "labels": selector(of[1], of[0]) | {MANAGED_BY: MANAGER},
         "ownerReferences": [
             {
                 "apiVersion": API_VERSION,
-                "kind": "SecmasterSync",
-                "name": "listings",
+                "kind": of[0],
+                "name": of[1],
                 "uid": owner["metadata"]["uid"],
                 "controller": True,
             }

@@ -10,9 +10,10 @@ import yaml
 from ssmd.feeds import registry
 from ssmd.feeds.environment import EnvironmentConfig
 from ssmd.feeds.feed import FeedConfig
-from ssmd.operator.manifests import archiver, complaints, connector, scheduled
+from ssmd.operator.manifests import api, archiver, complaints, connector, scheduled
 from ssmd.operator.manifests.facts import Facts, Manifest, Owner, Place
 from ssmd.operator.names import Kind
+from ssmd.operator.spec.api import ApiSpec, WatchedAddress
 from ssmd.operator.spec.archiver import ArchiverSpec
 from ssmd.operator.spec.connector import ConnectorSpec
 from ssmd.operator.spec.schedules import QualityCheckSpec, SecmasterSyncSpec
@@ -197,6 +198,44 @@ def _quality_full() -> list[Manifest]:
     return scheduled.quality(spec, known, "old.data")
 
 
+def _api_plain() -> list[Manifest]:
+    text = "{environment: prod, archive: {archiver: north}, secretEnv: [{name: DATABASE_URL, secret: db, key: url}]}"
+    spec, known = asked(ApiSpec, text), facts("Api", {})
+    assert complaints.of_api(spec, known) == []
+    return api.objects(spec, known, "north-archiver-data", one_node=True)
+
+
+def _api_full() -> list[Manifest]:
+    text = """\
+environment: prod
+archive: {archiver: north}
+replicas: 3
+address: "::"
+httpPort: 8443
+service: {type: LoadBalancer, port: 80, annotations: {cloud/internal: "true"}}
+clients: [{podSelector: {matchLabels: {app: gateway}}}]
+corsOrigins: ['https://desk.local']
+identityHeader: X-User
+trustedProxies: [10.0.0.0/8]
+services:
+  - {name: kraken, url: 'http://north-connector.lab.svc:8081'}
+  - {name: far, url: 'https://far.local'}
+limits: {threads: 8, request_s: 30}
+live: {clients: 200}
+keys: {rate: 5}
+"""
+    spec, known = asked(ApiSpec, text, full=True), facts("Api", {}, FULL_ENVIRONMENT)
+    assert complaints.of_api(spec, known) == []
+    found = [WatchedAddress(name="north-archiver", url="http://north-archiver.lab.svc:8080")]
+    return api.objects(spec, known, "north-archiver-data", one_node=False, found=found)
+
+
+def _api_of_a_claim() -> list[Manifest]:
+    text = "{environment: prod, archive: {claim: old.data}, network: {enabled: false}, env: {DATABASE_URL: 'postgresql://db/x'}}"
+    spec, known = asked(ApiSpec, text), facts("Api", {})
+    return api.objects(spec, known, "old.data", one_node=False)
+
+
 SCENES = {
     "connector-plain": _connector_plain,
     "connector-full": _connector_full,
@@ -208,6 +247,9 @@ SCENES = {
     "secmaster-full": _secmaster_full,
     "quality-plain": _quality_plain,
     "quality-full": _quality_full,
+    "api-plain": _api_plain,
+    "api-full": _api_full,
+    "api-of-a-claim": _api_of_a_claim,
 }
 """Every scene, by the name of its golden file."""
 

@@ -10,6 +10,7 @@ from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.universe import Master, Universe
 from ssmd.operator.manifests import complaints
 from ssmd.operator.manifests.complaint import Complaint
+from ssmd.operator.spec.api import ApiSpec
 from ssmd.operator.spec.archiver import ArchiverSpec
 from ssmd.operator.spec.connector import ConnectorSpec
 from ssmd.operator.spec.schedules import QualityCheckSpec, SecmasterSyncSpec
@@ -71,6 +72,12 @@ def quality(text: str = "", environment: str = PLAIN_ENVIRONMENT) -> list[Compla
     )
     known = facts("QualityCheck", {"kraken": SPOT, "kalshi": CLOSED}, environment)
     return complaints.of_quality(spec, known)
+
+
+def api(text: str = DATABASE, environment: str = PLAIN_ENVIRONMENT) -> list[Complaint]:
+    """What is said about an Api."""
+    spec = asked(ApiSpec, f"{{environment: prod, archive: {{claim: c}}, {text}}}")
+    return complaints.of_api(spec, facts("Api", {}, environment))
 
 
 def following() -> FeedConfig:
@@ -142,6 +149,19 @@ CASES: list[Case] = [
     ("a stream that the check is not told", lambda: quality("",
      "{name: prod, transport: {url: 'nats://b', stream: X}}"),
      "StreamReady", "AmbiguousStream", "quality: {stream"),
+    ("api without database", lambda: api(""), "Ready", "NoDatabase", "DATABASE_URL"),
+    ("api of another environment", lambda: api(environment="name: test\n"),
+     "FeedConfigValid", "WrongName", "env-prod"),
+    ("bounds of requests", lambda: api(f"{DATABASE}, limits: {{thread: 5}}"),
+     "Ready", "InvalidSpec", 'mean "threads"'),
+    ("bounds of streams", lambda: api(f"{DATABASE}, live: {{clients: 0}}"),
+     "Ready", "InvalidSpec", "live.clients"),
+    ("a proxy that is no network", lambda: api(f"{DATABASE}, trustedProxies: [10.0.0.0/40]"),
+     "Ready", "InvalidSpec", "10.0.0.0/40"),
+    ("a service without host", lambda: api(f"{DATABASE}, services: [{{name: a, url: 'http://[::1'}}]"),
+     "Ready", "InvalidSpec", "services"),
+    ("api without its bus key", lambda: api(environment=PLAIN_ENVIRONMENT + SECRET_KEY),
+     "Ready", "MissingCredential", "BUS_TOKEN"),
 ]  # fmt: skip
 
 
@@ -180,6 +200,10 @@ FINE: list[tuple[str, Callable[[], list[Complaint]]]] = [
     ("bus key passed on", lambda: archiver("secretEnv: [{name: BUS_TOKEN, secret: s, key: t}]",
      PLAIN_ENVIRONMENT + SECRET_KEY)),
     ("sync", lambda: secmaster(DATABASE)),
+    ("api", api),
+    ("api without a bus", lambda: api(environment="{name: prod}")),
+    ("api whose database is the environment's", lambda: api("", PLAIN_ENVIRONMENT +
+     "secmaster: {database_url: 'postgresql://ssmd@db/ssmd'}\n")),
     ("check", quality),
     ("check of a named stream, with a policy", lambda: quality("policy: {configMap: p}",
      "{name: prod, transport: {url: 'nats://b', stream: X}}")),

@@ -309,7 +309,7 @@ def test_one_naming_convention() -> None:
 def test_same_named_resources_do_not_collide() -> None:
     """A Connector and an Archiver of one name have no object in common, nor a pod."""
     kinds: dict[str, str] = {}
-    for scene in ("connector-full", "archiver-full", "secmaster-full", "quality-full"):
+    for scene in ("connector-full", "archiver-full", "secmaster-full", "quality-full", "api-full"):
         objects: list[Any] = SCENES[scene]()
         for each in objects:
             key = f"{each['kind']}/{each['metadata']['name']}"
@@ -357,12 +357,21 @@ def test_everything_else_goes_with_its_resource() -> None:
 
 
 def test_two_archivers_never_write_one_volume() -> None:
-    """The old pod goes before the new one comes, wherever a claim or a slot is alone."""
+    """The old pod goes before the new one comes, unless it only reads."""
     for scene in SCENES.values():
         objects: list[Any] = scene()
         for each in objects:
             if each["kind"] == "Deployment":
-                assert each["spec"]["strategy"] == {"type": "Recreate"}
+                containers = each["spec"]["template"]["spec"]["containers"]
+                mounts = [mount for one in containers for mount in one["volumeMounts"]]
+                writes = [
+                    mount
+                    for mount in mounts
+                    if mount["mountPath"] != SCRATCH and not mount.get("readOnly")
+                ]
+                alone = each["spec"]["strategy"] == {"type": "Recreate"}
+                assert alone or not writes
+                assert alone or each["metadata"]["labels"][names.COMPONENT] == "api"
 
 
 def test_a_listing_is_asked_by_the_feeds_that_are_mounted() -> None:

@@ -30,7 +30,53 @@ def test_the_operator_may_always_ask_its_pods() -> None:
     (rule,) = policy["spec"]["ingress"]
     labels = rule["from"][0]["podSelector"]["matchLabels"]
     assert labels == install_pods.LABELS
-    assert len(rule["from"]) == 2
+    assert len(rule["from"]) == 3
+
+
+def test_an_api_may_ask_what_it_shows() -> None:
+    """Whoever else may read metrics: its pods are found by the label that the policy names."""
+    objects: list[Any] = SCENES["archiver-full"]()
+    (policy,) = [each for each in objects if each["kind"] == "NetworkPolicy"]
+    (template,) = templates(SCENES["api-full"]())
+    chosen = policy["spec"]["ingress"][0]["from"][1]
+    assert chosen["podSelector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+
+
+def test_each_share_is_asked_by_a_service_of_its_own() -> None:
+    """Whichever of its places records, and no other share; also while it is not ready."""
+    spec = asked(ConnectorSpec, "{feed: kalshi, environment: prod, replicas: 2}")
+    known = facts("Connector", {"kalshi": divided()})
+    services: list[Any] = [
+        each for each in connector.shared(spec, known) if each["kind"] == "Service"
+    ]
+    assert len(services) == len(connector.shares(spec, known)) == 4
+    for share, service in zip(connector.shares(spec, known), services, strict=True):
+        found = {
+            other
+            for other in connector.shares(spec, known)
+            for slot in names.SLOTS
+            for template in templates(
+                connector.place(spec, known, Place(share=other, slot=slot), running=True)
+            )
+            if service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+        }
+        assert found == {share}
+        assert service["spec"]["publishNotReadyAddresses"] is True
+        assert service["metadata"]["labels"][names.ENVIRONMENT] == "prod"
+
+
+def test_the_archivers_service_has_every_process_of_its_pod() -> None:
+    """Who archives and who makes tables are two, on two ports; its drain is not behind them."""
+    objects: list[Any] = SCENES["archiver-plain"]()
+    (service,) = [each for each in objects if each["kind"] == "Service"]
+    running, draining = templates(objects)
+    ports = {
+        p["name"]: p["containerPort"] for c in running["spec"]["containers"] for p in c["ports"]
+    }
+    assert {each["targetPort"]: each["port"] for each in service["spec"]["ports"]} == ports
+    selector = service["spec"]["selector"]
+    assert selector.items() <= running["metadata"]["labels"].items()
+    assert not selector.items() <= draining["metadata"]["labels"].items()
 
 
 def test_the_variables_of_the_bus_are_those_that_are_read() -> None:
@@ -166,6 +212,7 @@ def test_every_option_is_one_that_ssmd_takes() -> None:
         ("secmaster", "sync"),
         ("cdc", "run"),
         ("dq", "daily"),
+        ("api", "run"),
     }
 
 

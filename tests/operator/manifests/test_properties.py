@@ -235,7 +235,7 @@ def referred(template: Any) -> tuple[set[str], set[str]]:  # noqa: ANN401 - a tr
 
 def test_the_needs_of_every_scene_are_found() -> None:
     """Archiver and what runs by the clock: nothing is referred to that is not their own or needed."""
-    for name in ("archiver-plain", "secmaster-plain", "quality-plain"):
+    for name in ("archiver-plain", "secmaster-plain", "quality-plain", "api-plain"):
         objects: list[Any] = SCENES[name]()
         own = {each["metadata"]["name"] for each in objects if each["kind"] == "ConfigMap"}
         for template in templates(objects):

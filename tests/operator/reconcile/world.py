@@ -140,11 +140,16 @@ class World:
         template = spec["template"]
         digest = str(template["spec"]["containers"]) + str(template["metadata"])
         current = [pod for pod in pods if pod["metadata"]["annotations"]["test/of"] == digest]
+        rolls = spec["strategy"]["type"] == "RollingUpdate"
+        followed = sum(_is_ready(pod) for pod in current) >= spec["replicas"]
         for pod in pods:
-            if pod not in current or not spec["replicas"]:
+            if pod in current[spec["replicas"] :] or (
+                pod not in current and (followed or not rolls)
+            ):
                 await self._delete(pod)
-        if spec["replicas"] and not pods:
-            await self._make(deployment, template, digest)
+        if rolls or len(pods) == len(current):
+            for _ in range(len(current), spec["replicas"]):
+                await self._make(deployment, template, digest)
         for pod in current:
             await self._ready(pod)
 
@@ -229,6 +234,11 @@ class World:
             stop.request("test")
             await running
         assert stop.error is None, stop.error
+
+
+def _is_ready(pod: Manifest) -> bool:
+    told = (pod.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in told)
 
 
 def _owner(found: Manifest) -> str:

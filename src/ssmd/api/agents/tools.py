@@ -161,13 +161,16 @@ class Tools:
         self,
         feed: Annotated[str, Field(description="Of which feed.")],
         connection: Annotated[str, Field(description="The connection that a row cites.")],
+        ordinal: Annotated[int, Field(ge=0, description="The ordinal that a row cites.")],
         start: Start = None,
         end: End = None,
-        limit: Annotated[int, Field(ge=1, le=MOST, description="Most frames.")] = 3,
-        cursor: Cursor = None,
     ) -> Answer:
-        """The exact bytes that were received: give the row's `ts_recv` as `start`."""
-        words = {**_words(None, start, end, feed, limit, cursor), "connection": connection}
+        """The exact bytes that a row cites: give its `ts_recv` as `start`, which spares a long look."""
+        words: Words = {
+            **_words(None, start, end, feed, FEW, None),
+            "connection": connection,
+            "ordinal": ordinal,
+        }
         return await self._ask("/v1/data/frames", words)
 
     async def _ask(self, path: str, words: Words) -> Answer:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ssmd.api import telemetry
 from ssmd.api.callers import Answered, said
 from ssmd.api.context import Context
+from ssmd.feeds.api import ApiConfig
 
 NO_ROUTE: Final = "none"
 """What stands for the route of a path that there is not."""
@@ -17,7 +18,7 @@ _REFUSED: Final = 403
 _SWITCHED: Final = 101
 _LONGEST: Final = 200
 
-_Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
+Networks = tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
 
 
 class Access:
@@ -31,9 +32,7 @@ class Access:
     def __init__(self, app: ASGIApp, context: Context) -> None:
         self._app = app
         self._context = context
-        self._trusted: _Networks = tuple(
-            ipaddress.ip_network(each, strict=False) for each in context.config.trusted_proxies
-        )
+        self._trusted = networks(context.config)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass it on, and look at what goes out."""
@@ -64,7 +63,7 @@ class Access:
         known = said(connection)
         method = scope.get("method", "WS")
         route = getattr(scope.get("route"), "path", NO_ROUTE)
-        address, identity = _origin(connection, self._trusted, self._context.config.identity_header)
+        address, identity = origin(connection, self._trusted, self._context.config.identity_header)
         answered = Answered(
             at=self._context.clock.wall(),
             method=method,
@@ -86,8 +85,13 @@ class Access:
         self._context.doorkeeper.told(answered)
 
 
-def _origin(
-    connection: HTTPConnection, trusted: _Networks, header: str | None
+def networks(config: ApiConfig) -> Networks:
+    """The proxies that are believed."""
+    return tuple(ipaddress.ip_network(each, strict=False) for each in config.trusted_proxies)
+
+
+def origin(
+    connection: HTTPConnection, trusted: Networks, header: str | None
 ) -> tuple[str, str | None]:
     """Whence a request came, and who a trusted proxy says it was; others' words do not count."""
     peer = connection.client.host if connection.client else ""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final
 
+import msgspec
 import polars as pl
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -219,6 +220,9 @@ async def raw(
     connection: Annotated[
         str | None, Query(description="Of this connection.", max_length=200)
     ] = None,
+    ordinal: Annotated[
+        int | None, Query(ge=0, le=(1 << 53) - 1, description="Only this frame of its connection.")
+    ] = None,
     column: Columns = None,
     form: Format = None,
     limit: Rows = None,
@@ -233,7 +237,7 @@ async def raw(
         request=request,
         context=context,
         name="frames",
-        asked={**selection.asked, "type": kind, "connection": connection},
+        asked={**selection.asked, "type": kind, "connection": connection, "ordinal": ordinal},
         place=_OF_FRAMES,
         format=form,
         cursor=cursor,
@@ -243,6 +247,7 @@ async def raw(
 
     def turn(_frame: pl.LazyFrame, after: list[Any] | None, most: int) -> Page:
         which = frames.wanted(archive(context).about(selection.when), kind, connection)
+        which = msgspec.structs.replace(which, ordinal=ordinal)
         place = None if after is None else (layout.Place(*after[:-1]), int(after[-1]))
         rows, last = frames.page(as_store(context.root), which, place, most)
         if last is None:
@@ -252,9 +257,13 @@ async def raw(
             rows, [place_.feed, place_.date, place_.time, place_.writer, place_.index, number]
         )
 
+    def frame() -> pl.LazyFrame:
+        found = archive(context).frames(kind=kind, connection=connection, **selection.when)
+        return found if ordinal is None else found.filter(pl.col("ordinal") == ordinal)
+
     return await told(
         asked,
-        lambda: archive(context).frames(kind=kind, connection=connection, **selection.when),
+        frame,
         lambda: archive(context).losses(**selection.when),
         turn,
     )

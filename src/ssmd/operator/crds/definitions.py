@@ -54,6 +54,7 @@ SHORT_NAMES: Final[dict[Kind, tuple[str, ...]]] = {
     "Archiver": ("arch", "ssmdarch"),
     "SecmasterSync": ("sms",),
     "QualityCheck": ("qc",),
+    "Api": ("ssmdapi",),
 }
 """What may be typed instead of the kind."""
 COLUMNS: Final[dict[Kind, tuple[Column, ...]]] = {
@@ -92,8 +93,19 @@ COLUMNS: Final[dict[Kind, tuple[Column, ...]]] = {
         _ENVIRONMENT,
         _AGE,
     ),
+    "Api": (
+        _PHASE,
+        _condition("Ready"),
+        Column("Replicas", ".status.readyReplicas", "integer"),
+        Column("URL", ".status.url"),
+        Column("Claim", ".status.claim", wide=True),
+        _ENVIRONMENT,
+        _AGE,
+    ),
 }
 """What `kubectl get` shows."""
+_SCALED: Final[frozenset[Kind]] = frozenset({"Connector", "Api"})
+"""What `kubectl scale` and autoscalers may change."""
 _SCALE: Final = {
     "specReplicasPath": ".spec.replicas",
     "statusReplicasPath": ".status.replicas",
@@ -109,7 +121,7 @@ def definitions() -> list[Definition]:
 def definition(kind: Kind) -> Definition:
     """The CustomResourceDefinition of a kind: one version, served and stored."""
     subresources: dict[str, object] = {"status": {}}
-    if kind == "Connector":
+    if kind in _SCALED:
         subresources["scale"] = _SCALE
     return {
         "apiVersion": "apiextensions.k8s.io/v1",

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from ssmd.operator.spec.api import ApiSpec
 from ssmd.operator.spec.archiver import ArchiverSpec, ArchiveVolume, FeedSource
 from ssmd.operator.spec.connector import ConnectorSpec, SpoolVolume
 from ssmd.operator.spec.schedules import ArchiveReference
@@ -124,6 +125,18 @@ _RULES: Final[dict[type[msgspec.Struct], tuple[Rule, ...]]] = {
         Rule(
             "has(self.archiver) != has(self.claim)",
             "name an `archiver` or a `claim`: one of them",
+        ),
+    ),
+    ApiSpec: (
+        Rule(
+            "self.httpPort != self.port",
+            "`httpPort` and `port` are one: clients and health have a port each",
+            ".httpPort",
+        ),
+        Rule(
+            "!has(self.identityHeader)"
+            " || (has(self.trustedProxies) && size(self.trustedProxies) > 0)",
+            "`identityHeader` is believed of nobody: name the proxy in `trustedProxies`",
         ),
     ),
 }

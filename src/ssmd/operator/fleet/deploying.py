@@ -1,7 +1,7 @@
 """What `ssmd connector|archiver deploy` gives to a cluster: resources, and the configuration they read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -17,6 +17,9 @@ from ssmd.operator.names import (
     feed_map,
 )
 from ssmd.operator.spec.parse import parse
+
+_DEPLOYED: Final = frozenset({"Connector", "Archiver"})
+"""What has a `deploy` of its own."""
 
 Done = Literal["made", "changed", "unchanged", "kept"]
 
@@ -94,7 +97,7 @@ def read(documents: Sequence[object], origin: str, kind: Kind) -> list[Put]:
             raise ConfigError(
                 f"{where}: {each['apiVersion']} {each['kind']} is no {ours}.",
                 remedy=f"Give a file of {ours} and ConfigMaps; other kinds: `kubectl apply`"
-                if each["kind"] not in KINDS
+                if each["kind"] not in _DEPLOYED
                 else f"Use `ssmd {each['kind'].lower()} deploy`, or `kubectl apply`.",
             )
         parse(kind, each.get("spec") or {}, where=f"{where}, {kind} {each['metadata']['name']}")

@@ -1,7 +1,7 @@
 """In which order everything is scaled down and up. Pure.
 
-Down: the operator first, so that nobody undoes it; then the connectors, which give the bus what
-they hold; then what follows the security master and what runs by the clock; the archivers last,
+Down: the operator first, so that nobody undoes it; then who only reads; then the connectors, which
+give the bus what they hold; then what follows the security master and what runs by the clock; the archivers last,
 so that everything that was recorded is archived. Up: the reverse.
 """
 
@@ -14,6 +14,7 @@ from ssmd.operator.names import COMPONENT, SCALED_FROM
 
 DOWN: Final[tuple[tuple[str, str], ...]] = (
     ("operator", "operator"),
+    ("API", "api"),
     ("connectors", "connector"),
     ("security master", "secmastersync"),
     ("quality", "qualitycheck"),

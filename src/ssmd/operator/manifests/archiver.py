@@ -7,6 +7,7 @@ import msgspec
 from ssmd.feeds.defaults import ComponentDefaults
 from ssmd.operator.manifests import (
     archiver_files,
+    health,
     images,
     monitoring,
     mounts,
@@ -24,6 +25,7 @@ from ssmd.operator.names import (
     labels,
     object_name,
     selector,
+    service_name,
 )
 from ssmd.operator.spec.archiver import ArchiverSpec
 
@@ -54,6 +56,7 @@ def objects(spec: ArchiverSpec, facts: Facts, *, running: bool) -> list[Manifest
         config_map(owner, _name(owner, "config"), files),
         *_claims(spec, owner),
         _deployment(spec, facts, files, running=running),
+        _health(spec, owner, ports),
         monitoring.budget(facts, ARCHIVES),
         *network.policies(
             spec, facts, serves=[port.number for port in ports], talks=_talks(spec, facts)
@@ -87,6 +90,12 @@ def drain_job(spec: ArchiverSpec, facts: Facts) -> Manifest:
             "template": pod.template(spec, facts, wanted),
         },
     }
+
+
+def _health(spec: ArchiverSpec, owner: Owner, ports: list[pod.Port]) -> Manifest:
+    words = {"role": ARCHIVES, "environment": spec.environment}
+    chosen = selector(owner.name, owner.kind) | {ROLE: ARCHIVES}
+    return health.service(owner, service_name(owner.name, owner.kind), words, chosen, ports)
 
 
 def claim_name(spec: ArchiverSpec, owner: Owner) -> str:

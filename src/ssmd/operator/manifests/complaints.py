@@ -6,11 +6,12 @@ from typing import Final
 from ssmd.feeds import registry
 from ssmd.feeds.feed import FeedConfig
 from ssmd.model.errors import ConfigError
-from ssmd.operator.manifests import archiver_files, credentials
+from ssmd.operator.manifests import api_files, archiver_files, credentials
 from ssmd.operator.manifests.complaint import Complaint
 from ssmd.operator.manifests.facts import Facts
 from ssmd.operator.manifests.quantity import mebibytes, number
 from ssmd.operator.manifests.variables import RESERVED, given
+from ssmd.operator.spec.api import ApiSpec
 from ssmd.operator.spec.archiver import ArchiverSpec
 from ssmd.operator.spec.connector import ConnectorSpec
 from ssmd.operator.spec.schedules import QualityCheckSpec, SecmasterSyncSpec
@@ -85,6 +86,17 @@ def of_quality(spec: QualityCheckSpec, facts: Facts) -> list[Complaint]:
         *(each for name in spec.feeds for each in _named(name, facts.feeds[name])),
         *credentials.of_keys(spec, facts.environment),
         *_judged_streams(spec, facts),
+        *_variables(spec),
+    ]
+
+
+def of_api(spec: ApiSpec, facts: Facts) -> list[Complaint]:
+    """What is wrong with an Api; without a bus it serves all but what is live."""
+    return [
+        *_environment(spec.environment, facts),
+        *_api_file(spec, facts),
+        *_named_database(spec, facts, "Keys, and what venues list, are in a PostgreSQL."),
+        *credentials.of_bus(spec, facts.environment),
         *_variables(spec),
     ]
 
@@ -240,6 +252,13 @@ def _files(spec: ArchiverSpec, facts: Facts) -> Iterator[Complaint]:
             "InvalidSources" if of_feed else "InvalidSpec",
             error,
         )
+
+
+def _api_file(spec: ApiSpec, facts: Facts) -> Iterator[Complaint]:
+    try:
+        api_files.files(spec, facts)
+    except ConfigError as error:
+        yield _refused("Ready", "InvalidSpec", error)
 
 
 def _variables(spec: Workload) -> Iterator[Complaint]:

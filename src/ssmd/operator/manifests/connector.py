@@ -3,7 +3,7 @@
 from typing import Final
 
 from ssmd.feeds.feed import FeedConfig
-from ssmd.operator.manifests import images, monitoring, mounts, network, pod, variables
+from ssmd.operator.manifests import health, images, monitoring, mounts, network, pod, variables
 from ssmd.operator.manifests.facts import Facts, Manifest, Owner, Place, Share
 from ssmd.operator.manifests.owned import claim, metadata
 from ssmd.operator.manifests.quantity import MIB, mebibytes, number
@@ -19,6 +19,7 @@ from ssmd.operator.names import (
     labels,
     object_name,
     selector,
+    service_name,
 )
 from ssmd.operator.spec.connector import ConnectorSpec
 
@@ -98,7 +99,7 @@ def spool_claim(owner: Owner, place: Place) -> str:
 
 
 def shared(spec: ConnectorSpec, facts: Facts) -> list[Manifest]:
-    """What all places share: how many may go at once, whom they may talk to, who watches them."""
+    """What places share: where they are asked, how many may go at once, whom they may talk to, who watches."""
     feed = facts.feeds[spec.feed]
     talks = [
         network.bus_ports(facts.environment, spec.env),
@@ -106,10 +107,21 @@ def shared(spec: ConnectorSpec, facts: Facts) -> list[Manifest]:
         network.database_ports(facts.environment, spec.env) if feed.universe.secmaster else (),
     ]
     return [
+        *(_health(spec, facts, share) for share in shares(spec, facts)),
         monitoring.budget(facts, ROLE),
         *network.policies(spec, facts, serves=[spec.port], talks=talks),
         *monitoring.pod_monitors(spec, facts, [pod.METRICS]),
     ]
+
+
+def _health(spec: ConnectorSpec, facts: Facts, share: Share) -> Manifest:
+    """Whichever of a share's places records."""
+    owner, words = facts.owner, _words(spec, share, None)
+    suffix = (word for word in (share.category, str(share.replica)) if word)
+    name = service_name(owner.name, owner.kind, *suffix)
+    told = words | {"environment": spec.environment}
+    port = pod.Port(name=pod.METRICS, number=spec.port)
+    return health.service(owner, name, told, _selector(owner, words), [port])
 
 
 def _words(spec: ConnectorSpec, share: Share, slot: Slot | None) -> dict[str, str]:

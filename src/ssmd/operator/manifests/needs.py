@@ -6,6 +6,7 @@ import msgspec
 
 from ssmd.feeds.feed import FeedConfig
 from ssmd.operator.names import environment_map, feed_map
+from ssmd.operator.spec.api import ApiSpec
 from ssmd.operator.spec.archiver import ArchiverSpec
 from ssmd.operator.spec.connector import ConnectorSpec
 from ssmd.operator.spec.schedules import QualityCheckSpec, SecmasterSyncSpec
@@ -54,9 +55,18 @@ def feeds_of(spec: Workload) -> tuple[str, ...]:
     return ()
 
 
+def environment_of(spec: Workload) -> str | None:
+    """The environment a spec names."""
+    if isinstance(
+        spec, ConnectorSpec | ArchiverSpec | SecmasterSyncSpec | QualityCheckSpec | ApiSpec
+    ):
+        return spec.environment
+    return None
+
+
 def _own_maps(spec: Workload) -> Iterator[str]:
-    if isinstance(spec, ConnectorSpec | ArchiverSpec | SecmasterSyncSpec | QualityCheckSpec):
-        yield environment_map(spec.environment)
+    if (environment := environment_of(spec)) is not None:
+        yield environment_map(environment)
     if isinstance(spec, QualityCheckSpec) and spec.policy is not None:
         yield spec.policy.config_map
 

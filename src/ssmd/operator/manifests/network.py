@@ -10,7 +10,15 @@ from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.upload import UploadSettings
 from ssmd.operator.manifests.facts import Facts, Manifest
 from ssmd.operator.manifests.owned import metadata
-from ssmd.operator.names import OPERATOR, object_name, selector
+from ssmd.operator.names import (
+    COMPONENT,
+    MANAGED_BY,
+    MANAGER,
+    OPERATOR,
+    component,
+    object_name,
+    selector,
+)
 from ssmd.operator.spec.workload import Workload
 
 _DNS: Final = 53
@@ -21,7 +29,12 @@ _TLS: Final = 443
 
 
 def policies(
-    spec: Workload, facts: Facts, *, serves: Sequence[int], talks: Iterable[Iterable[int]]
+    spec: Workload,
+    facts: Facts,
+    *,
+    serves: Sequence[int],
+    talks: Iterable[Iterable[int]],
+    more: Sequence[Manifest] = (),
 ) -> list[Manifest]:
     """The policy of a resource's pods; none when the cluster's own rules are to hold.
 
@@ -31,8 +44,9 @@ def policies(
     Args:
         spec: What is asked for.
         facts: Whose pods.
-        serves: Ports where they answer.
+        serves: Ports where they tell how they are.
         talks: Ports they need elsewhere, a rule for each group.
+        more: Further rules of who may ask them.
     """
     if not spec.network.enabled:
         return []
@@ -46,11 +60,17 @@ def policies(
             "spec": {
                 "podSelector": {"matchLabels": selector(owner.name, owner.kind)},
                 "policyTypes": ["Ingress", "Egress"],
-                "ingress": [_from(spec, serves)] if serves else [],
+                "ingress": [*([_from(spec, serves)] if serves else []), *more],
                 "egress": egress,
             },
         }
     ]
+
+
+def open_to(port: int, clients: Sequence[Mapping[str, object]]) -> Manifest:
+    """A rule that lets clients in: these, or everybody when there are none."""
+    rule = _to([port])
+    return rule | {"from": [dict(each) for each in clients]} if clients else rule
 
 
 def bus_ports(environment: EnvironmentConfig, env: Mapping[str, str]) -> set[int]:
@@ -118,9 +138,10 @@ def _to(ports: Iterable[int]) -> Manifest:
 
 
 def _from(spec: Workload, serves: Sequence[int]) -> Manifest:
-    """Who may ask; the operator always, or it could not tell how the pods are."""
+    """Who may ask; the operator always, or it could not tell how the pods are, and an Api beside."""
     rule = _to(serves)
     if spec.network.scrapers:
         operator = {"namespaceSelector": {}, "podSelector": {"matchLabels": dict(OPERATOR)}}
-        rule["from"] = [operator, *(dict(each) for each in spec.network.scrapers)]
+        api = {"podSelector": {"matchLabels": {MANAGED_BY: MANAGER, COMPONENT: component("Api")}}}
+        rule["from"] = [operator, api, *(dict(each) for each in spec.network.scrapers)]
     return rule

@@ -8,7 +8,7 @@ import msgspec
 from ssmd.operator.manifests.facts import Facts, Manifest
 from ssmd.operator.manifests.mounts import Mount, scratch
 from ssmd.operator.manifests.variables import SCRATCH, secrets_of
-from ssmd.operator.names import CONFIG, selector
+from ssmd.operator.names import CONFIG, REVISION, selector
 from ssmd.operator.spec.workload import Workload
 
 METRICS: Final = "metrics"
@@ -46,7 +46,10 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
         env: Its variables.
         resources: What it is given.
         mounts: What it sees besides its scratch folder.
-        port: Where it answers; None for what ends by itself.
+        port: Where it tells how it is; None for what ends by itself.
+        clients: Where it answers others; None for what answers nobody.
+        lingers_s: So long it goes on answering once it is to end, in seconds: whoever sends it
+            clients has to hear of that first.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Container(msgspec.Struct, frozen=True, kw_only=True):
     resources: Manifest
     mounts: tuple[Mount, ...]
     port: Port | None = None
+    clients: Port | None = None
+    lingers_s: int = 0
 
 
 class Pod(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +98,14 @@ def digest(value: object) -> str:
     """A few hex digits that are others when a tree of plain values is another."""
     plain = msgspec.json.encode(value, order="deterministic")
     return hashlib.sha256(plain).hexdigest()[:12]
+
+
+def mark(template: Manifest) -> None:
+    """Label a template by what its pods see: which pods are of it can be told then."""
+    revision = digest(template)
+    metadata = template["metadata"]
+    assert isinstance(metadata, dict)  # noqa: S101 - made by `template`
+    metadata["labels"][REVISION] = revision
 
 
 def _annotations(spec: Workload, facts: Facts, pod: Pod) -> dict[str, str]:
@@ -173,15 +186,28 @@ def _container(spec: Workload, container: Container, room: Mount) -> Manifest:
         found["envFrom"] = [dict(each) for each in spec.env_from]
     if container.port is not None:
         found |= _answering(container.port)
+    if container.clients is not None:
+        found["ports"] = [_port(each) for each in (container.port, container.clients) if each]
+    if container.lingers_s:
+        found["lifecycle"] = {"preStop": {"exec": {"command": _lingering(container.lingers_s)}}}
     return found
 
 
+def _port(port: Port) -> Manifest:
+    return {"name": port.name, "containerPort": port.number, "protocol": "TCP"}
+
+
+def _lingering(seconds: int) -> list[str]:
+    """Python is there in every image; `sleep` may not be."""
+    return ["python", "-c", f"import time; time.sleep({seconds})"]
+
+
 def _answering(port: Port) -> Manifest:
-    """Alive is whoever does its work; ready, whom others may rely on. SIGTERM drains, no hook."""
+    """Alive is whoever does its work; ready, whom others may rely on. SIGTERM drains."""
     health = {"path": "/health", "port": port.name}
     ready = {"path": "/ready", "port": port.name}
     return {
-        "ports": [{"name": port.name, "containerPort": port.number, "protocol": "TCP"}],
+        "ports": [_port(port)],
         "startupProbe": {
             "httpGet": health,
             "periodSeconds": 1,

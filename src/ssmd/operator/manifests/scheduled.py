@@ -4,7 +4,7 @@ from typing import Final
 
 from ssmd.feeds.defaults import ComponentDefaults
 from ssmd.feeds.machine import FeedChoice, MachineConfig, MasterSettings
-from ssmd.operator.manifests import images, monitoring, mounts, network, pod, variables
+from ssmd.operator.manifests import beside, images, monitoring, mounts, network, pod, variables
 from ssmd.operator.manifests.archiver_files import text
 from ssmd.operator.manifests.facts import Facts, Manifest
 from ssmd.operator.manifests.owned import config_map, metadata
@@ -157,7 +157,7 @@ def _checking(spec: QualityCheckSpec, facts: Facts, claim: str, files: dict[str,
         labels=labels(owner.name, owner.kind, role=CHECKS),
         containers=(_container(spec, facts, CHECKS, args, mounted),),
         scratch_mib=_SCRATCH_MIB,
-        affinity=_beside(spec),
+        affinity=beside.archive(spec.archive),
         ends=True,
         config=files,
     )
@@ -230,15 +230,3 @@ def _prometheus(spec: QualityCheckSpec) -> tuple[str, ...]:
     if spec.prometheus_url is not None:
         return "--prometheus", spec.prometheus_url
     return () if "PROMETHEUS_URL" in variables.given(spec) else ("--prometheus", "none")
-
-
-def _beside(spec: QualityCheckSpec) -> Manifest:
-    """On the archiver's node if it can be: most storage is mounted on one node at a time."""
-    if spec.archive.archiver is None:
-        return {}
-    term = {
-        "labelSelector": {"matchLabels": selector(spec.archive.archiver, "Archiver")},
-        "topologyKey": "kubernetes.io/hostname",
-    }
-    preferred = [{"weight": 100, "podAffinityTerm": term}]
-    return {"podAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": preferred}}

@@ -13,13 +13,14 @@ from ssmd.operator.manifests.complaint import Complaint
 from ssmd.operator.manifests.facts import Facts, Owner
 from ssmd.operator.names import API_VERSION, Kind
 from ssmd.operator.reading import Found
-from ssmd.operator.reconcile import archiver, connector, scheduled
+from ssmd.operator.reconcile import api, archiver, connector, scheduled
 from ssmd.operator.reconcile.hands import Hands, status_of
+from ssmd.operator.spec.api import ApiSpec
 from ssmd.operator.spec.archiver import ArchiverSpec
 from ssmd.operator.spec.connector import ConnectorSpec
 from ssmd.operator.spec.parse import parse
 from ssmd.operator.spec.schedules import QualityCheckSpec, SecmasterSyncSpec
-from ssmd.operator.spec.status import ArchiverStatus, ConnectorStatus, ScheduledStatus
+from ssmd.operator.spec.status import ApiStatus, ArchiverStatus, ConnectorStatus, ScheduledStatus
 from ssmd.operator.spec.workload import Workload
 
 
@@ -84,6 +85,8 @@ class Engine:
             return await connector.look(self._hands, resource, owner, spec, found)
         if isinstance(spec, ArchiverSpec):
             return await archiver.look(self._hands, resource, owner, spec, found)
+        if isinstance(spec, ApiSpec):
+            return await api.look(self._hands, resource, owner, spec, found)
         assert isinstance(spec, SecmasterSyncSpec | QualityCheckSpec)  # noqa: S101 - there is no other
         return await scheduled.look(self._hands, resource, owner, spec, found)
 
@@ -104,6 +107,8 @@ class Engine:
             await self._hands.refuse(resource, status_of(resource, ConnectorStatus), complaint)
         elif kind == "Archiver":
             await self._hands.refuse(resource, status_of(resource, ArchiverStatus), complaint)
+        elif kind == "Api":
+            await self._hands.refuse(resource, status_of(resource, ApiStatus), complaint)
         else:
             await self._hands.refuse(resource, status_of(resource, ScheduledStatus), complaint)
 
@@ -123,5 +128,7 @@ def _complaints(spec: Workload, facts: Facts) -> Sequence[Complaint]:
         return complaints.of_archiver(spec, facts)
     if isinstance(spec, SecmasterSyncSpec):
         return complaints.of_secmaster(spec, facts)
+    if isinstance(spec, ApiSpec):
+        return complaints.of_api(spec, facts)
     assert isinstance(spec, QualityCheckSpec)  # noqa: S101 - there is no other
     return complaints.of_quality(spec, facts)

@@ -15,7 +15,13 @@ from ssmd.operator.manifests.facts import Owner
 from ssmd.operator.names import FINALIZER, SKIP_DRAIN
 from ssmd.operator.observe import Observer
 from ssmd.operator.reading import Found, Reader
-from ssmd.operator.spec.status import ArchiverStatus, ConnectorStatus, ScheduledStatus, Told
+from ssmd.operator.spec.status import (
+    ApiStatus,
+    ArchiverStatus,
+    ConnectorStatus,
+    ScheduledStatus,
+    Told,
+)
 from ssmd.runtime.clock import Clock
 
 S = TypeVar("S", bound=Told)
@@ -81,7 +87,7 @@ class Hands:
     async def refuse(
         self,
         resource: Manifest,
-        before: ConnectorStatus | ArchiverStatus | ScheduledStatus,
+        before: ConnectorStatus | ArchiverStatus | ScheduledStatus | ApiStatus,
         complaint: Complaint,
     ) -> None:
         """Say that a spec cannot be read; whatever runs goes on."""

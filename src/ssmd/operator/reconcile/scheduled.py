@@ -4,18 +4,17 @@ from typing import Any, Final
 
 import msgspec
 
-from ssmd.model.errors import ConfigError
 from ssmd.operator import conditions
 from ssmd.operator.cluster import Manifest
 from ssmd.operator.conditions import Look
-from ssmd.operator.manifests import archiver, scheduled
+from ssmd.operator.manifests import scheduled
 from ssmd.operator.manifests.complaint import Complaint
 from ssmd.operator.manifests.facts import Facts, Owner
-from ssmd.operator.names import API_VERSION, object_name, selector
+from ssmd.operator.names import object_name, selector
 from ssmd.operator.pods import seconds
 from ssmd.operator.reading import Found
+from ssmd.operator.reconcile import archives
 from ssmd.operator.reconcile.hands import Hands, status_of
-from ssmd.operator.spec.parse import parse
 from ssmd.operator.spec.schedules import QualityCheckSpec, SecmasterSyncSpec
 from ssmd.operator.spec.status import ScheduledStatus
 
@@ -65,27 +64,10 @@ async def _wanted(
 ) -> tuple[list[dict[str, object]], list[Complaint]]:
     if isinstance(spec, SecmasterSyncSpec):
         return scheduled.secmaster(spec, facts), []
-    claim = spec.archive.claim
-    if claim is None:
-        name = spec.archive.archiver or ""
-        claim = await _claim(hands, facts.owner.namespace, name)
-    if claim is None:
-        where = f"{facts.owner.namespace}/{spec.archive.archiver}"
-        message = f"There is no Archiver {where}, or its spec is not acceptable: name another."
-        return [], [Complaint(condition="Ready", reason="ArchiverMissing", message=message)]
-    return scheduled.quality(spec, facts, claim), []
-
-
-async def _claim(hands: Hands, namespace: str, name: str) -> str | None:
-    found = await hands.cluster.find(API_VERSION, "Archiver", name, namespace)
-    if found is None:
-        return None
-    try:
-        spec = parse("Archiver", found["spec"], where=f"Archiver {namespace}/{name}")
-    except ConfigError:
-        return None
-    owner = Owner(kind="Archiver", name=name, namespace=namespace, uid=found["metadata"]["uid"])
-    return archiver.claim_name(spec, owner)
+    archive = await archives.find(hands, facts.owner.namespace, spec.archive)
+    if isinstance(archive, Complaint):
+        return [], [archive]
+    return scheduled.quality(spec, facts, archive.claim), []
 
 
 async def _status(

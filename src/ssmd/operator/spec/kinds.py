@@ -5,10 +5,11 @@ from typing import Final
 import msgspec
 
 from ssmd.operator.names import Kind
+from ssmd.operator.spec.api import ApiSpec
 from ssmd.operator.spec.archiver import ArchiverSpec
 from ssmd.operator.spec.connector import ConnectorSpec
 from ssmd.operator.spec.schedules import QualityCheckSpec, SecmasterSyncSpec
-from ssmd.operator.spec.status import ArchiverStatus, ConnectorStatus, ScheduledStatus
+from ssmd.operator.spec.status import ApiStatus, ArchiverStatus, ConnectorStatus, ScheduledStatus
 from ssmd.operator.spec.workload import Workload
 
 SPECS: Final[dict[Kind, type[Workload]]] = {
@@ -16,6 +17,7 @@ SPECS: Final[dict[Kind, type[Workload]]] = {
     "Archiver": ArchiverSpec,
     "SecmasterSync": SecmasterSyncSpec,
     "QualityCheck": QualityCheckSpec,
+    "Api": ApiSpec,
 }
 """What may be asked for."""
 STATUSES: Final[dict[Kind, type[msgspec.Struct]]] = {
@@ -23,5 +25,6 @@ STATUSES: Final[dict[Kind, type[msgspec.Struct]]] = {
     "Archiver": ArchiverStatus,
     "SecmasterSync": ScheduledStatus,
     "QualityCheck": ScheduledStatus,
+    "Api": ApiStatus,
 }
 """What is answered."""

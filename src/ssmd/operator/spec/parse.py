@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, overload
 
 from ssmd.operator.names import Kind
+from ssmd.operator.spec.api import ApiSpec
 from ssmd.operator.spec.archiver import ArchiverSpec
 from ssmd.operator.spec.connector import ConnectorSpec
 from ssmd.operator.spec.kinds import SPECS
@@ -28,6 +29,8 @@ def parse(
 def parse(
     kind: Literal["QualityCheck"], spec: Mapping[str, Any], *, where: str = ""
 ) -> QualityCheckSpec: ...
+@overload
+def parse(kind: Literal["Api"], spec: Mapping[str, Any], *, where: str = "") -> ApiSpec: ...
 @overload
 def parse(kind: Kind, spec: Mapping[str, Any], *, where: str = "") -> Workload: ...
 

@@ -197,6 +197,30 @@ class ArchiverStatus(Told, frozen=True, kw_only=True):
     drain: str = ""
 
 
+class ApiStatus(Told, frozen=True, kw_only=True):
+    """How an Api is.
+
+    Attributes:
+        observed_generation: The spec's generation this is about.
+        conditions: The answers.
+        phase: In one word: `Pending`, `Running`, `Degraded`, `Rolling`, `Paused`.
+        replicas: Processes there are.
+        ready_replicas: Those of them that answer.
+        selector: Finds the pods, as text: what the scale subresource needs.
+        claim: The claim with the archive.
+        url: Where the cluster's pods reach it.
+    """
+
+    observed_generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+    phase: str = "Pending"
+    replicas: int = 0
+    ready_replicas: int = 0
+    selector: str = ""
+    claim: str = ""
+    url: str = ""
+
+
 class ScheduledStatus(Told, frozen=True, kw_only=True):
     """How what runs by the clock is.
 
