@@ -5,7 +5,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from ssmd.api.routes import audit, data, data_more, datasets, health, keys, ledger, links, me
+from ssmd.api.routes import audit, data, data_more, datasets, health, keys, ledger, links, me, page
 
 PARTS: Final[Sequence[APIRouter]] = (
     health.router,
@@ -17,5 +17,6 @@ PARTS: Final[Sequence[APIRouter]] = (
     keys.router,
     audit.router,
     me.router,
+    page.router,
 )
 """The routers of an application."""

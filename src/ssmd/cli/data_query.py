@@ -10,7 +10,7 @@ import ssmd
 from ssmd.access import Incomplete
 from ssmd.cli.options import archive_url_argument
 from ssmd.cli.output import Output, examples, output_options
-from ssmd.cli.rows import spelled
+from ssmd.model.exact import spelled
 
 _SHOWN: Final = 40
 """So many rows are shown to a person who did not ask for more."""

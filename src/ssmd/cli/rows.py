@@ -1,9 +1,7 @@
 """Typed rows as lines of JSON, so that every program reads them without losing a digit."""
 
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -13,10 +11,8 @@ from ssmd.feeds.feed import FeedConfig
 from ssmd.feeds.folder import own_feeds
 from ssmd.model.envelope import Envelope
 from ssmd.model.errors import ConfigError
+from ssmd.model.exact import spelled
 from ssmd.model.venue import Venue
-
-_EXACT: Final = 1 << 53
-"""Beyond this an integer is written as text: many readers of JSON hold numbers as doubles."""
 
 
 class Rows:
@@ -67,19 +63,3 @@ def _provenance(envelope: Envelope) -> dict[str, object]:
 
 def _line(values: Mapping[str, object]) -> str:
     return msgspec.json.encode(spelled(values)).decode()
-
-
-def spelled(value: object) -> object:
-    """The same with every number that JSON's readers may round as text."""
-    match value:
-        case Decimal():
-            return f"{value:f}"
-        case bool():
-            return value
-        case int():
-            return value if -_EXACT <= value <= _EXACT else str(value)
-        case Mapping():
-            return {key: spelled(each) for key, each in value.items()}
-        case list() | tuple():
-            return [spelled(each) for each in value]
-    return value

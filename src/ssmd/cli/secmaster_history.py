@@ -7,11 +7,12 @@ from typing import Any, Final
 import click
 
 from ssmd.cli.output import Output, examples, output_options
-from ssmd.cli.secmaster_reading import asking, database_options, shortened, text, told
+from ssmd.cli.secmaster_reading import asking, database_options, shortened, text
 from ssmd.secmaster import ask
 from ssmd.secmaster.ask import When
 from ssmd.secmaster.database import Database
 from ssmd.secmaster.times import FOREVER
+from ssmd.secmaster.told import told
 
 _LONG: Final = frozenset({"payload", "details", "price_ranges", "aliases"})
 """Columns that are named in a table, and shown in the JSON."""

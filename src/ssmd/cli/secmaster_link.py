@@ -16,13 +16,13 @@ from ssmd.cli.secmaster_reading import (
     shortened,
     text,
     time_options,
-    told,
     when,
 )
 from ssmd.secmaster import links
 from ssmd.secmaster.database import Database
 from ssmd.secmaster.rows import Row
 from ssmd.secmaster.times import moment
+from ssmd.secmaster.told import told
 
 _WORDS: Final = 30
 

@@ -15,7 +15,6 @@ from ssmd.cli.secmaster_reading import (
     shortened,
     text,
     time_options,
-    told,
     when,
 )
 from ssmd.model.instrument import Kind, Status
@@ -23,6 +22,7 @@ from ssmd.secmaster import ask
 from ssmd.secmaster.ask import Filters
 from ssmd.secmaster.database import Database
 from ssmd.secmaster.rows import Row
+from ssmd.secmaster.told import told
 
 _SHOWN: Final = 40
 """So many are shown to a person who did not ask for more."""

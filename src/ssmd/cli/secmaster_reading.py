@@ -1,8 +1,7 @@
 """What the commands that ask the security master share: where it is, of what time, and how to show it."""
 
-import json
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,23 +12,18 @@ import click
 from ssmd.cli.database import database_option, embedded_folder
 from ssmd.cli.moments import MomentType
 from ssmd.cli.options import directory_option
-from ssmd.cli.rows import spelled
 from ssmd.model.errors import Unavailable
 from ssmd.runtime import loop
 from ssmd.runtime.clock import SystemClock
 from ssmd.secmaster.address import named
 from ssmd.secmaster.ask import When
-from ssmd.secmaster.columns import TABLES
 from ssmd.secmaster.database import Database, open_database
 from ssmd.secmaster.embedded import EmbeddedPostgres
-from ssmd.secmaster.times import ALWAYS, FOREVER, moment, written
+from ssmd.secmaster.times import ALWAYS, FOREVER, moment
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 T = TypeVar("T")
 
-_JSON: Final = frozenset(
-    name for table in TABLES.values() for name, kind in table.types.items() if kind == "jsonb"
-)
 _SECOND: Final = len("2026-11-23 12:00:00")
 
 
@@ -98,27 +92,6 @@ def asking(
             return await question(database)
 
     return loop.run(asked())
-
-
-def told(row: Mapping[str, Any]) -> dict[str, object]:
-    """A row for a program: numbers as exact texts, times as RFC 3339; `instrument` added."""
-    made = {name: _told(name, value) for name, value in row.items() if name != "told_from"}
-    if "venue" in row and "symbol" in row:
-        made = {"instrument": f"{row['venue']}:{row['symbol']}", **made}
-    return made
-
-
-def _told(name: str, value: object) -> object:
-    match value:
-        case datetime():
-            return written(value)
-        case str() if name in _JSON:
-            return spelled(json.loads(value, parse_float=Decimal))
-        case tuple() | list():
-            return [_told(name, each) for each in value]
-        case Mapping():
-            return {key: _told(str(key), each) for key, each in value.items()}
-    return spelled(value)
 
 
 def text(value: object, digits: int = 0) -> str:  # noqa: PLR0911 - one a type

@@ -15,12 +15,12 @@ from ssmd.cli.secmaster_reading import (
     shortened,
     text,
     time_options,
-    told,
     when,
 )
 from ssmd.model.errors import ConfigError
 from ssmd.secmaster import ask
 from ssmd.secmaster.database import Database
+from ssmd.secmaster.told import told
 
 _FACTS: Final = (
     *("title", "kind", "status", "raw_status", "restricted", "listed", "base", "quote"),

@@ -6,9 +6,10 @@ from typing import Any, Final
 import click
 
 from ssmd.cli.output import Output, examples, output_options
-from ssmd.cli.secmaster_reading import asking, database_options, text, told
+from ssmd.cli.secmaster_reading import asking, database_options, text
 from ssmd.secmaster import ask
 from ssmd.secmaster.database import Database
+from ssmd.secmaster.told import told
 
 _MOST: Final = 8
 

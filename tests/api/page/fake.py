@@ -46,9 +46,9 @@ class Told:
         refused: Paths that are refused for want of a scope.
         is_up: Whether the feed's connector answers.
         stale_s: How old the server's own knowledge is.
-        silent: Whether the server says nothing any more, though it is there.
         is_empty: Whether nothing was recorded yet.
         asked: Paths that were asked for.
+        since: When something went missing.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Told:
         self.stale_s = 0.0
         self.is_empty = False
         self.asked: list[str] = []
-        self.slow = asyncio.Event()
+        self.since = when(600)
 
     def feed(self, name: str = "sim") -> dict[str, Any]:
         """A feed's state; one that was never heard of knows nothing."""
@@ -146,7 +146,7 @@ def _heat() -> dict[str, Any]:
 def answer(told: Told, path: str, query: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
     """What is said to a question."""
     trade = {"ts_recv": when(), "price": PRICE, "size": "0.10", "side": "buy"}
-    gap = {"feed": "sim", "instrument": NAME, "kind": "gap", "since": when(600), "until": when(590),
+    gap = {"feed": "sim", "instrument": NAME, "kind": "gap", "since": told.since, "until": when(590),
            "reason": "sequence", "repaired": ""}  # fmt: skip
     check = {"name": "coverage", "family": "c", "value": 1, "score": 97}
     score = {"feed": "sim", "date": "2026-11-22", "score": 97, "grade": "green", "checks": [check]}
@@ -186,26 +186,39 @@ def answer(told: Told, path: str, query: dict[str, str]) -> Any:  # noqa: ANN401
     return known[path]()
 
 
+async def _beats(told: Told, context: Context) -> AsyncIterator[bytes]:
+    """How feeds stand, again and again."""
+    while not context.ending.is_set():
+        yield b"event: status\r\ndata: " + msgspec.json.encode(told.status()) + b"\r\n\r\n"
+        await context.clock.sleep(0.3)
+
+
+async def _messages(context: Context) -> AsyncIterator[bytes]:
+    """Messages as they come."""
+    number = 0
+    while not context.ending.is_set():
+        number += 1
+        event = {"feed": "sim", "type": "trade", "ts_recv": when(), "payload": {"p": HOSTILE}}
+        yield b"id: %d\nevent: message\ndata: %b\n\n" % (number, msgspec.json.encode(event))
+        await context.clock.sleep(0.2)
+
+
+def _check(told: Told, path: str, request: Request) -> None:
+    """Refuse whoever the test refuses."""
+    shown = request.headers.get("authorization", "")
+    if told.key is not None and path != "version" and shown != f"Bearer {told.key}":
+        raise Refused(401, "key", "This key is not known.", "Give another.")
+    if path in told.refused:
+        raise Refused(403, "scope", "It takes the scope.", "Ask for one.")
+
+
 def made(told: Told) -> FastAPI:
     """The application."""
-    clock = SystemClock()
+    context = Context(Path("/nonexistent"), ApiConfig(), SystemClock(), NoKeys(), None)
     app = FastAPI()
-    app.state.context = Context(Path("/nonexistent"), ApiConfig(), clock, NoKeys(), None)
+    app.state.context = context
     problems.install(app)
     app.include_router(page.router)
-
-    async def beats() -> AsyncIterator[bytes]:
-        while not app.state.context.ending.is_set():
-            yield b"event: status\r\ndata: " + msgspec.json.encode(told.status()) + b"\r\n\r\n"
-            await clock.sleep(0.3)
-
-    async def messages() -> AsyncIterator[bytes]:
-        number = 0
-        while not app.state.context.ending.is_set():
-            number += 1
-            event = {"feed": "sim", "type": "trade", "ts_recv": when(), "payload": {"p": HOSTILE}}
-            yield b"id: %d\nevent: message\ndata: %b\n\n" % (number, msgspec.json.encode(event))
-            await clock.sleep(0.2)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -214,16 +227,13 @@ def made(told: Told) -> FastAPI:
     @app.get("/v1/{path:path}")
     async def any_of(path: str, request: Request) -> Response:
         told.asked.append(path)
-        if told.key is not None and path != "version":
-            shown = request.headers.get("authorization", "")
-            if shown != f"Bearer {told.key}":
-                raise Refused(401, "key", "This key is not known.", "Give another.")
-        if path in told.refused:
-            raise Refused(403, "scope", "It takes the scope.", "Ask for one.")
-        if path == "operations/watch":
-            return StreamingResponse(beats(), media_type="text/event-stream")
-        if path == "live/sim":
-            return StreamingResponse(messages(), media_type="text/event-stream")
+        _check(told, path, request)
+        streams = {
+            "operations/watch": lambda: _beats(told, context),
+            "live/sim": lambda: _messages(context),
+        }
+        if path in streams:
+            return StreamingResponse(streams[path](), media_type="text/event-stream")
         found = answer(told, path, dict(request.query_params))
         return Response(msgspec.json.encode(found), media_type="application/json")
 

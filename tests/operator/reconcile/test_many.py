@@ -137,6 +137,7 @@ async def test_a_real_process_is_killed(world: World) -> None:
         await asyncio.sleep(lives_s)  # where it is by then is chance: that is the point
         process.send_signal(signal.SIGKILL)
         await process.wait()
+    await world.connector(rollout=AT_ONCE, replicas=2, env={"X": "last"})  # only this one sees it
     process = await asyncio.create_subprocess_exec(*command)
     await settled(world)
     process.send_signal(signal.SIGTERM)

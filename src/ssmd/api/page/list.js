@@ -11,7 +11,7 @@ const BEYOND = 8;
  */
 export function list(name, columns, link) {
   const canvas = h("div", { class: "canvas", role: "rowgroup" });
-  const view = h("div", { class: "view", role: "presentation", tabindex: "-1" }, canvas);
+  const view = h("div", { class: "view", role: "presentation" }, canvas);
   const head = h("div", { role: "rowgroup" }, h("div", { class: "row head", role: "row", "aria-rowindex": "1" },
     columns.map(([title, , kind]) => h("span", { role: "columnheader", class: kind }, title))));
   const grid = h("div", { role: "grid", "aria-label": name, "aria-rowcount": "1", "aria-colcount": columns.length }, head, view);

@@ -26,6 +26,11 @@ export function panel(parent, title, load, { signal, needs, every = 0 }) {
   parent.append(h("section", { class: "panel", "aria-labelledby": id }, h("h2", { id }, title), body));
   let wake = () => {};
   let well = false;
+  let due = false;
+  const again = () => {
+    due = true;
+    wake();
+  };
   const show = async () => {
     try {
       const node = await load(signal);
@@ -37,7 +42,7 @@ export function panel(parent, title, load, { signal, needs, every = 0 }) {
     } catch (error) {
       if (signal.aborted) return true;
       if (error instanceof Problem || !well) {
-        body.replaceChildren(trouble(error, needs, () => wake()));
+        body.replaceChildren(trouble(error, needs, again));
         well = false;
       }
       return false;
@@ -47,8 +52,9 @@ export function panel(parent, title, load, { signal, needs, every = 0 }) {
   };
   const loop = async () => {
     while (!signal.aborted) {
+      due = false;
       const fine = await show();
-      await pause(fine ? every : Math.max(every, 10000));
+      if (!due) await pause(fine ? every : Math.max(every, 10000));
     }
   };
   const pause = (ms) => new Promise((resolve) => {
@@ -62,5 +68,5 @@ export function panel(parent, title, load, { signal, needs, every = 0 }) {
     else cut.signal.addEventListener("abort", () => resolve(), { once: true });
   });
   loop();
-  return () => wake();
+  return again;
 }
