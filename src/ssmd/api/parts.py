@@ -5,7 +5,22 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from ssmd.api.routes import audit, data, data_more, datasets, health, keys, ledger, links, me, page
+from ssmd.api.routes import (
+    audit,
+    data,
+    data_more,
+    datasets,
+    health,
+    keys,
+    ledger,
+    links,
+    me,
+    operations,
+    operations_more,
+    page,
+    quality,
+    secmaster,
+)
 
 PARTS: Final[Sequence[APIRouter]] = (
     health.router,
@@ -13,10 +28,14 @@ PARTS: Final[Sequence[APIRouter]] = (
     data.router,
     data_more.router,
     ledger.router,
+    quality.router,
+    secmaster.router,
     links.router,
     keys.router,
     audit.router,
     me.router,
+    operations.router,
+    operations_more.router,
     page.router,
 )
 """The routers of an application."""

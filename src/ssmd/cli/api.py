@@ -7,11 +7,13 @@ import click
 import msgspec
 
 from ssmd.api import service
+from ssmd.api.keys.keeper import Keys
 from ssmd.cli.database import database_option
 from ssmd.cli.options import bus_settings, directory_option, service_options
 from ssmd.cli.output import examples
 from ssmd.feeds.api import ApiConfig
 from ssmd.runtime import logging, loop, settings
+from ssmd.runtime.clock import Clock
 
 _LAST_PORT = 65_535
 
@@ -87,7 +89,7 @@ def run(
             service.run(
                 directory,
                 wanted,
-                None,
+                None if no_keys else _keys,
                 bus=bus,
                 run_dir=run_dir,
                 listen=listen,
@@ -95,3 +97,7 @@ def run(
             )
         )
     )
+
+
+def _keys(_root: Path, config: ApiConfig, clock: Clock) -> Keys:
+    return Keys(config, clock)

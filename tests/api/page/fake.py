@@ -240,6 +240,10 @@ def made(told: Told) -> FastAPI:
     return app
 
 
+def _hand_over(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    loop.call_soon_threadsafe(call)
+
+
 class Fake:
     """The server in a thread: it can end, and come back at the same address."""
 
@@ -268,7 +272,7 @@ class Fake:
                 context.ending.set()
                 running.should_exit = True
 
-            self._end = lambda: loop.call_soon_threadsafe(leave) and None
+            self._end = lambda: _hand_over(loop, leave)
             task = asyncio.create_task(running.serve([listening]))
             while not running.started and not task.done():
                 await asyncio.sleep(0.005)

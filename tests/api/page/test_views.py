@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # it ships no types
 from playwright.sync_api import Page, expect
 
 from tests.api.page.fake import HOSTILE, PRICE, Fake, Told
@@ -34,7 +34,7 @@ def test_a_view_shows_its_data_to_everybody(
     expect(page.locator("main")).to_contain_text(proof)
     expect(page.locator("main [aria-busy]")).to_have_count(0)
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type] # it is one of the two
+        page.emulate_media(color_scheme=theme)
         found = Axe().run(page).response["violations"]
         grave = [
             (each["id"], each["nodes"][0]["html"]) for each in found if each["impact"] in _GRAVE

@@ -1,7 +1,5 @@
 """What lies in an archive, by feed: counted from names and sizes alone, so that no file is opened."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -93,35 +91,16 @@ def _segments(root: Path, found: dict[str, FeedHeld]) -> None:
 
 
 def _others(root: Path, top: str, found: dict[str, FeedHeld]) -> None:
-    for entry in _entries(root / top):
-        feed = layout.feed_of(f"{layout.RAW}/{entry.name}")
+    for name in files.names(root, top):
+        feed = layout.feed_in(name)
         if feed is None:
             continue
         told = found.setdefault(feed, FeedHeld(feed=feed))
-        for size in _sizes(entry.path):
-            told.files += 1
-            if top == layout.TABLES:
-                told.table_bytes += size
-            else:
-                told.ledger_bytes += size
-
-
-def _sizes(folder: str) -> Iterator[int]:
-    for entry in _entries(Path(folder)):
-        if entry.is_dir(follow_symlinks=False):
-            yield from _sizes(entry.path)
+        told.files += 1
+        if top == layout.TABLES:
+            told.table_bytes += files.size(root, name)
         else:
-            try:
-                yield entry.stat(follow_symlinks=False).st_size
-            except FileNotFoundError:  # it was replaced while we looked
-                continue
-
-
-def _entries(folder: Path) -> list["os.DirEntry[str]"]:
-    try:
-        return list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+            told.ledger_bytes += files.size(root, name)
 
 
 def _uploaded(root: Path, stores: list[str], feed: str) -> Uploaded:

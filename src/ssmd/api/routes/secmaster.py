@@ -1,17 +1,12 @@
 """What is listed: instruments and their names, events, series, fees, funding, and how all that changed."""
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 
-from ssmd.access.names import Register
-from ssmd.api.callers import Caller, ForSecmaster
-from ssmd.api.context import Context, Reached
 from ssmd.api.paging import Cursor, Limit, cursor_of, start_of
 from ssmd.api.problems import NotThere, Refused
-from ssmd.api.reading import archive, database, instant_of
+from ssmd.api.routes.secmaster_asking import Asked, OfTime
 from ssmd.api.routes.secmaster_shapes import (
     Event,
     Facts,
@@ -28,14 +23,12 @@ from ssmd.api.routes.secmaster_shapes import (
 )
 from ssmd.api.routing import router as strict
 from ssmd.api.wire import Page, Wire
-from ssmd.archive.store.opening import as_store
 from ssmd.model.errors import ConfigError
 from ssmd.model.instrument import Kind, Status
 from ssmd.secmaster import ask, pages, resolve, search
-from ssmd.secmaster.ask import Filters, When
+from ssmd.secmaster.ask import Filters
 from ssmd.secmaster.database import Session
 from ssmd.secmaster.errors import NothingSynced
-from ssmd.secmaster.times import moment
 from ssmd.secmaster.told import told
 
 router: APIRouter = strict("secmaster")
@@ -43,72 +36,6 @@ T = TypeVar("T")
 W = TypeVar("W", bound=Wire)
 
 
-class Asked:
-    """Who asks the security master, of which venues, and of what time.
-
-    Args:
-        context: Of the application.
-        caller: Who.
-        when: Of what time.
-        words: The words of the question, for cursors.
-    """
-
-    def __init__(self, context: Context, caller: Caller, when: When, words: dict[str, Any]) -> None:
-        self.context = context
-        self.when = when
-        self.words = words
-        self.now = _moment(context.clock.wall())
-        self.venues = _venues(context, caller)
-
-    async def of(self, question: Callable[[Session], Awaitable[T]]) -> T:
-        """Put a question to the database.
-
-        Raises:
-            Unavailable: It is away: 503.
-        """
-        opened = await database(self.context)
-        async with opened.session() as session:
-            return await question(session)
-
-    def check_venue(self, venue: str | None) -> None:
-        """Refuse a venue that the caller's feeds are not of.
-
-        Raises:
-            Refused: 403.
-        """
-        if venue is not None and self.venues is not None and venue not in self.venues:
-            raise Refused(
-                403,
-                "venue",
-                f"This key may not see the venue {venue[:100]!r}.",
-                f"Its feeds are of: {', '.join(sorted(self.venues)) or 'none'}.",
-            )
-
-
-async def _asked(
-    context: Reached,
-    caller: ForSecmaster,
-    as_of: Annotated[
-        str | None,
-        Query(
-            description="What was so at this time (UTC); default: `known_at`, or now.",
-            max_length=64,
-        ),
-    ] = None,
-    known_at: Annotated[
-        str | None, Query(description="As it was known at this time (UTC).", max_length=64)
-    ] = None,
-) -> Asked:
-    times = [instant_of(as_of, context, "as_of"), instant_of(known_at, context, "known_at")]
-    for ts in times:
-        if ts is not None:
-            caller.within(ts, ts)
-    when = When(*(None if ts is None else _moment(ts) for ts in times))
-    words = {"as_of": as_of, "known_at": known_at}
-    return Asked(context, caller, when, words)
-
-
-OfTime = Annotated[Asked, Depends(_asked)]
 Venue = Annotated[str | None, Query(description="Only of this venue.", max_length=40)]
 Name = Annotated[
     str,
@@ -394,21 +321,6 @@ def _text(text: str) -> str:
     if "\0" in text:
         raise Refused(400, "value", "A word holds a NUL character.", "Leave it out.")
     return text
-
-
-def _moment(ts: int) -> datetime:
-    at = moment(ts)
-    assert at is not None  # noqa: S101 - a number gives a time
-    return at
-
-
-def _venues(context: Context, caller: Caller) -> frozenset[str] | None:
-    """The venues of the feeds that a caller may see; None for all."""
-    if caller.feeds is None:
-        return None
-    register = Register(as_store(context.root), context.root)
-    known = [feed for feed in archive(context).feeds() if feed in caller.feeds]
-    return frozenset(register.venue(feed) for feed in known)
 
 
 def _state(matches: list[Match]) -> str:

@@ -56,7 +56,7 @@ class StreamSeen(msgspec.Struct, frozen=True):
     consumers: tuple[ConsumerSeen, ...]
 
 
-async def survey(settings: BusSettings, clock: Clock, *, timeout_s: float) -> list[StreamSeen]:
+async def listed(settings: BusSettings, clock: Clock, *, timeout_s: float) -> list[StreamSeen]:
     """Every stream of a bus and its consumers, by name.
 
     Args:
@@ -69,7 +69,7 @@ async def survey(settings: BusSettings, clock: Clock, *, timeout_s: float) -> li
         ApiRefused: It refuses to say.
         ConfigError: The settings cannot work.
     """
-    link = Link(settings, clock, name="survey")
+    link = Link(settings, clock, name="listed")
     try:
         await link.open(timeout_s)
         found = [each async for each in _streams(link)]
