@@ -25,7 +25,7 @@ def threaded(make: Callable[[], FastAPI]) -> Iterator[str]:
     async def main() -> None:
         end = asyncio.Event()
         loop = asyncio.get_running_loop()
-        down.append(lambda: loop.call_soon_threadsafe(end.set))
+        down.append(lambda: _tell(loop, end))
         async with serving(make()) as url:
             told.append(url)
             up.set()
@@ -51,3 +51,7 @@ def threaded(make: Callable[[], FastAPI]) -> Iterator[str]:
         thread.join()
     if failed:
         raise failed[0]
+
+
+def _tell(loop: asyncio.AbstractEventLoop, end: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(end.set)

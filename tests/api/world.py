@@ -19,6 +19,8 @@ from ssmd.bus.settings import BusSettings
 from ssmd.feeds.api import ApiConfig
 from ssmd.runtime.clock import Clock, SystemClock
 
+NEEDED = {"at": "-1h", "table": "trades", "q": "btc", "feed": "kraken", "date": "2026-01-15"}
+"""Words that fit where one is needed."""
 ORIGIN = "http://127.0.0.1"
 """Under which the applications are asked."""
 

@@ -7,6 +7,7 @@ from ssmd.api import telemetry
 from ssmd.api.app import application, layered
 from ssmd.api.callers import Doorkeeper, NoKeys
 from ssmd.api.context import Context
+from ssmd.api.lookout.watching import lookout
 from ssmd.api.server import address, bound, server
 from ssmd.bus.settings import BusSettings
 from ssmd.feeds.api import ApiConfig
@@ -64,6 +65,7 @@ async def run(
         keeper = NoKeys() if doorkeeper is None else doorkeeper(root, config, times)
         context = Context(root, config, times, keeper, bus)
         serving = server(layered(application(context)), config.limits)
+        lookout(context)  # rates are remembered from the start, whoever asks first
 
         async def serve() -> None:
             await serving.serve([made])

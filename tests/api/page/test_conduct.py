@@ -79,6 +79,8 @@ def test_a_key_without_the_scope(fake: Fake, told: Told, opened: Opened, errors:
     expect(page.locator("section", has_text="Messages")).to_contain_text("live:read")
     expect(page.locator("section", has_text="Book")).to_contain_text("64124.5")
     expect(page.locator("#word")).to_contain_text("quality:read")
+    expect(page.locator("main [aria-busy]")).to_have_count(0)
+    page.close()
     assert all("403" in each for each in errors)
     errors.clear()
 
@@ -90,6 +92,8 @@ def test_what_is_not_there(fake: Fake, opened: Opened, errors: list[str]) -> Non
     page.goto(f"{fake.url}/#/feed?feed=nobody")
     expect(page.locator("main")).to_contain_text("There is nothing here.")
     expect(page.get_by_role("button", name="Try again").first).to_be_visible()
+    expect(page.locator("main [aria-busy]")).to_have_count(0)
+    page.close()
     assert all("404" in each for each in errors)
     errors.clear()
 

@@ -21,7 +21,7 @@ class ServiceState(Wire):
 class FeedState(Wire):
     """How the recording of a feed stands. What nobody ever told is null."""
 
-    feed: str = Field(description="Its name.", examples=["kraken"])
+    feed: str = Field(description="Its name.", examples=["spot"])
     venue: str | None = Field(description="The venue; null until the ledger tells.")
     up: bool = Field(description="Whether somebody records it, and all who do answer.")
     reasons: list[str] = Field(description="Why it is not well; empty when it is.")

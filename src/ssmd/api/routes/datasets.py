@@ -27,7 +27,7 @@ from ssmd.api.routes.datasets_shapes import (
     Stretch,
     Table,
 )
-from ssmd.api.routes.selecting import End, Selected, Start, selected
+from ssmd.api.routes.selecting import End, FeedPath, Selected, Start, selected
 from ssmd.api.routes.turning import placed, times, turned
 from ssmd.api.routing import router as strict
 from ssmd.api.wire import Page
@@ -63,7 +63,7 @@ async def feeds(
 
 
 @router.get("/v1/datasets/feeds/{feed}", summary="One feed")
-async def feed_(request: Request, context: Reached, caller: ForDatasets, feed: str) -> Feed:
+async def feed_(request: Request, context: Reached, caller: ForDatasets, feed: FeedPath) -> Feed:
     """What is archived of one feed."""
 
     def make() -> Feed:
@@ -78,7 +78,7 @@ async def feed_days(
     request: Request,
     context: Reached,
     caller: ForDatasets,
-    feed: str,
+    feed: FeedPath,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[Dataset]:

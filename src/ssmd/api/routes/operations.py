@@ -13,6 +13,7 @@ from ssmd.api.lookout.shown import FeedState, Overview, feed_state, overview
 from ssmd.api.lookout.watching import Lookout, lookout
 from ssmd.api.paging import Cursor, Limit, cursor_of, start_of
 from ssmd.api.problems import NotThere
+from ssmd.api.routes.selecting import FeedPath
 from ssmd.api.routing import router as routed
 from ssmd.api.wire import Page, Time, Wire
 
@@ -99,7 +100,7 @@ async def feeds(
 
 
 @router.get("/v1/operations/feeds/{feed}", summary="How a feed stands")
-async def feed_detail(context: Reached, caller: ForQuality, feed: str) -> FeedDetail:
+async def feed_detail(context: Reached, caller: ForQuality, feed: FeedPath) -> FeedDetail:
     """One feed, with what its venue lists and what of it is recorded."""
     watch, now = await _feed(context, caller, feed)
     told = now.status
@@ -116,7 +117,7 @@ async def feed_detail(context: Reached, caller: ForQuality, feed: str) -> FeedDe
 
 @router.get("/v1/operations/feeds/{feed}/shards", summary="A feed's connections")
 async def shards(
-    context: Reached, caller: ForQuality, feed: str, limit: Limit = 100, cursor: Cursor = None
+    context: Reached, caller: ForQuality, feed: FeedPath, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[ShardState]:
     """Every connection, by connector and number."""
     _, now = await _feed(context, caller, feed)
@@ -129,7 +130,7 @@ async def shards(
 
 
 @router.get("/v1/operations/feeds/{feed}/rates", summary="How fast a feed was")
-async def past(context: Reached, caller: ForQuality, feed: str) -> Rates:
+async def past(context: Reached, caller: ForQuality, feed: FeedPath) -> Rates:
     """Messages a second over the last half hour, as far as the API has been looking."""
     watch, _ = await _feed(context, caller, feed)
     points = [Rate(at=each.at, rate=each.rate) for each in watch.memory.past(feed)]
@@ -140,7 +141,7 @@ async def past(context: Reached, caller: ForQuality, feed: str) -> Rates:
 async def reconnects(
     context: Reached,
     caller: ForQuality,
-    feed: str,
+    feed: FeedPath,
     limit: Annotated[int, Query(ge=1, le=1000, description="Most items of one page.")] = 100,
     cursor: Cursor = None,
 ) -> Page[Reconnect]:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import Depends, Query, Request
+from fastapi import Path as PathWord
 
 from ssmd.access.where import When
 from ssmd.api.callers import Caller, ForDatasets, said
@@ -14,6 +15,7 @@ Feeds = Annotated[
     list[str] | None,
     Query(description="Of this feed; several times for several; all if left out."),
 ]
+FeedPath = Annotated[str, PathWord(description="The feed's name.", max_length=40)]
 Instruments = Annotated[
     list[str] | None,
     Query(
