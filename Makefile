@@ -14,7 +14,7 @@ help: ## list the targets
 setup: ## make .venv with `ssmd` in it, when it is absent or older than the lock
 	@scripts/setup.sh
 
-tools: ## install the programs that tests drive: Debian's `prometheus`; without it they are skipped
+tools: ## install the programs that tests drive: Debian's `prometheus` and `chromium`; without them they are skipped
 	@scripts/tools.sh
 
 demo: setup ## see everything work on this machine, faults included (ARGS="--seconds 60 --json")

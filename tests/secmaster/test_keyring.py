@@ -217,7 +217,7 @@ async def test_what_signs_is_made_once(database: Database) -> None:
 
 async def test_a_database_that_goes_away_is_said(database: Database) -> None:
     """An act that was under way is not done."""
-    with pytest.raises(DatabaseAway):
+    with pytest.raises(DatabaseAway):  # noqa: PT012 - lost inside
         async with keys.act(database, BY, AT) as act:
             with connect(database.address) as other:
                 query = "SELECT pg_terminate_backend(%s, 10000)"

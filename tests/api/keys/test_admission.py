@@ -2,15 +2,18 @@
 
 import asyncio
 from datetime import date
+from typing import Any
 
 import pytest
 from starlette.requests import HTTPConnection
 
 from ssmd.api.callers import Caller, Scope
 from ssmd.api.keys import acts, keeper
+from ssmd.api.keys import token as token_module
 from ssmd.api.keys.token import Token
 from ssmd.model.timestamp import SECOND_NS
 from ssmd.runtime import keys_metrics
+from ssmd.secmaster.keyring import keys
 from tests.api.keys.desk import BY, ROUTES, Desk, bearer
 
 SCOPES = sorted(ROUTES)
@@ -44,7 +47,7 @@ async def test_a_key_opens_what_its_scope_says_and_nothing_else(desk: Desk, scop
 )
 async def test_who_shows_no_key_is_nobody(desk: Desk, shown: str | None) -> None:
     """401, and how to be let in; open routes stay open."""
-    headers = {} if shown is None else {"Authorization": f"Bearer {shown}".encode()}
+    headers = {} if shown is None else {b"Authorization": f"Bearer {shown}".encode()}
     for path in (*ROUTES.values(), "/v1/me", "/v1/keys"):
         answer = await desk.client.get(path, headers=headers)
         assert answer.status_code == 401
@@ -170,7 +173,7 @@ async def test_an_unknown_key_costs_the_same_comparisons(
     """Neither the answer nor the work tells whether an id exists: both are looked up and compared."""
     token = await desk.make()
     compared: list[tuple[int, int]] = []
-    whole = keeper.is_same
+    whole = token_module.is_same
 
     def same(left: bytes, right: bytes) -> bool:
         compared.append((len(left), len(right)))
@@ -234,14 +237,14 @@ async def test_many_at_once_look_a_key_up_once(desk: Desk, monkeypatch: pytest.M
     """A burst of requests is one question to the database."""
     token = await desk.make()
     asked = 0
-    find = keeper.keys.find
+    find = keys.find
 
-    async def counted(*arguments: object) -> object:
+    async def counted(*arguments: Any) -> object:  # noqa: ANN401 - of the same function
         nonlocal asked
         asked += 1
-        return await find(*arguments)  # type: ignore[arg-type]
+        return await find(*arguments)
 
-    monkeypatch.setattr(keeper.keys, "find", counted)
+    monkeypatch.setattr(keys, "find", counted)
     answers = await asyncio.gather(*(desk.get("/v1/data/probe", token) for _ in range(20)))
     assert {each.status_code for each in answers} == {200}
     assert asked == 1

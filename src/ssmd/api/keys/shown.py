@@ -1,7 +1,7 @@
 """What a request shows to be let in: a key in its header, or a signed address; never a key in a query.
 
 Browsers cannot set headers of a WebSocket: there the key stands among the offered protocols, as
-`ssmd.key.<key>`, beside `ssmd.v1`, which is the one that is answered with.
+`ssmd.key.<key>`, beside another, which is the one that a route may answer with.
 """
 
 import math
@@ -15,8 +15,6 @@ from ssmd.api.keys.links import Link
 from ssmd.api.keys.token import LENGTH, Token, parse
 from ssmd.api.problems import Refused
 
-PROTOCOL: Final = "ssmd.v1"
-"""The protocol of our WebSockets, which is answered with when it was offered."""
 _OFFERED: Final = "ssmd.key."
 _SCHEME: Final = "bearer"
 _REMEDY: Final = "Show one key, as `Authorization: Bearer ssmd_...`; `ssmd keys create` makes one."

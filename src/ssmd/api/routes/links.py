@@ -19,7 +19,7 @@ from ssmd.model.timestamp import SECOND_NS
 router = routed("keys")
 _LONGEST: Final = 4_096
 _WEEK_S: Final = 7 * 86_400
-_EXAMPLE: Final = "/v1/data/trades?feed=sim&format=csv"
+_EXAMPLE: Final = "/v1/data/trades?format=csv&start=-1h"
 
 
 class LinkWanted(BaseModel):
