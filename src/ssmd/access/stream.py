@@ -61,7 +61,7 @@ class Seam:
         return self._wanted(envelope) and self._seen.add(envelope)
 
 
-class _Noted(msgspec.Struct, frozen=True):
+class Noted(msgspec.Struct, frozen=True):
     """What was noted of a stream before its history is read.
 
     Attributes:
@@ -171,16 +171,16 @@ async def stream(
 
     seam = Seam(start, wanted)
     if bus is None:
-        async for envelope in _history(root, feed, start, seam):
+        async for envelope in history(root, feed, start, seam):
             yield envelope
         return
     times: Clock = SystemClock() if clock is None else clock
-    names = streams or await asyncio.to_thread(_names, root, feed)
+    names = streams or await asyncio.to_thread(names_of, root, feed)
     async with contextlib.AsyncExitStack() as stack:
         followers = [await stack.enter_async_context(Follower(bus, times, name)) for name in names]
-        noted = await _note(root, feed, followers)
+        noted = await note(root, feed, followers)
         while True:
-            async for envelope in _history(root, feed, start, seam):
+            async for envelope in history(root, feed, start, seam):
                 yield envelope
             live = _live(followers, noted)
             try:
@@ -192,8 +192,18 @@ async def stream(
                 noted = await _note_again(root, feed, followers, times)
 
 
-async def _note(root: Path, feed: str, followers: Sequence[Follower]) -> list[_Noted]:
-    """Where each stream goes on: first what the files hold, then what the bus does."""
+async def note(root: Path, feed: str, followers: Sequence[Follower]) -> list[Noted]:
+    """Where each stream goes on: first what the files hold, then what the bus does.
+
+    Args:
+        root: The archive.
+        feed: Of which feed.
+        followers: Of its streams.
+
+    Raises:
+        BusAway: The bus does not answer.
+        StreamUnfit: There is no such stream.
+    """
     held = await asyncio.to_thread(positions, root, feed)
     noted = []
     for follower in followers:
@@ -201,18 +211,18 @@ async def _note(root: Path, feed: str, followers: Sequence[Follower]) -> list[_N
         position = held.get(follower.stream)
         if position is not None and not await _is_of(position, follower, state):
             position = None
-        noted.append(_Noted(begin_after(position, state), state.created))
+        noted.append(Noted(begin_after(position, state), state.created))
     return noted
 
 
 async def _note_again(
     root: Path, feed: str, followers: Sequence[Follower], clock: Clock
-) -> list[_Noted]:
+) -> list[Noted]:
     """The same as soon as the bus answers: whoever is reading waits for it."""
     while True:
         await clock.sleep(_AGAIN_S)
         with contextlib.suppress(Unavailable, StreamUnfit):
-            return await _note(root, feed, followers)
+            return await note(root, feed, followers)
 
 
 async def _is_of(position: Position, follower: Follower, state: StreamState) -> bool:
@@ -227,10 +237,17 @@ async def _is_of(position: Position, follower: Follower, state: StreamState) -> 
     return bool(place.ts) and await follower.holds(place)
 
 
-async def _history(
+async def history(
     root: Path, feed: str, start: int | None, seam: Seam
 ) -> AsyncGenerator[Envelope, None]:
-    """What is archived now and has not passed yet."""
+    """What is archived now and has not passed yet.
+
+    Args:
+        root: The archive.
+        feed: Of which feed.
+        start: Received from here on, ns.
+        seam: What it passes through.
+    """
     found = _passing(root, feed, start, seam)
     while batch := await asyncio.to_thread(_batch, found):
         for envelope in batch:
@@ -248,7 +265,7 @@ def _passing(root: Path, feed: str, start: int | None, seam: Seam) -> Iterator[E
 
 
 async def _live(
-    followers: Sequence[Follower], noted: Sequence[_Noted]
+    followers: Sequence[Follower], noted: Sequence[Noted]
 ) -> AsyncGenerator[Envelope, None]:
     """Everything from the places noted on, of all streams, as it comes.
 
@@ -257,7 +274,7 @@ async def _live(
     """
     coming: asyncio.Queue[Envelope] = asyncio.Queue(_AHEAD)
 
-    async def read(follower: Follower, begin: _Noted) -> None:
+    async def read(follower: Follower, begin: Noted) -> None:
         async with contextlib.aclosing(follower.follow(begin.begin, begin.created)) as found:
             async for envelope in found:
                 await coming.put(envelope)
@@ -280,7 +297,7 @@ async def _live(
         await asyncio.gather(*readers, return_exceptions=True)
 
 
-def _names(root: Path, feed: str) -> list[str]:
+def names_of(root: Path, feed: str) -> list[str]:
     """The bus streams of a feed, as the archive tells.
 
     Raises:

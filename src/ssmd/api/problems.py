@@ -6,10 +6,12 @@ from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from ssmd.api import telemetry
 from ssmd.model.errors import Busy, ConfigError, Damaged, SsmdError, Unavailable
@@ -124,20 +126,20 @@ def answer(found: Refused, path: str) -> Response:
 def install(app: FastAPI) -> None:
     """Make every refusal and every failure of an application a problem."""
 
-    async def ours(request: Request, error: Exception) -> Response:
+    async def ours(request: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, Refused)  # noqa: S101 - what it is registered for
-        return answer(error, request.url.path)
+        return await _sent(request, error)
 
-    async def house(request: Request, error: Exception) -> Response:
+    async def house(request: HTTPConnection, error: Exception) -> Response:
         assert isinstance(error, SsmdError)  # noqa: S101 - likewise
         found = refused(error)
         if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             telemetry.failed(request.url.path, error=error)
-        return answer(found, request.url.path)
+        return await _sent(request, found)
 
-    async def invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - likewise
-        return answer(_invalid(error.errors()), request.url.path)
+    async def invalid(request: HTTPConnection, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - likewise
+        return await _sent(request, _invalid(error.errors()))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - likewise
@@ -160,7 +162,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, ours)
     app.add_exception_handler(SsmdError, house)
     app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
+
+
+async def _sent(connection: HTTPConnection, found: Refused) -> Response:
+    """The problem as an answer; of a WebSocket that is not accepted yet, sent."""
+    made = answer(found, connection.url.path)
+    if isinstance(connection, WebSocket):
+        await connection.send_denial_response(made)
+    return made
 
 
 def crashed(error: Exception) -> Refused:

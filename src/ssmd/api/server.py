@@ -11,8 +11,11 @@ from typing import Any, ClassVar, Final
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from ssmd.api import telemetry
+from ssmd.api.aborting import offer
 from ssmd.feeds.api import RequestLimits
 from ssmd.model.errors import Busy, ConfigError, SsmdError
 
@@ -48,7 +51,7 @@ def server(app: ASGIApp, limits: RequestLimits) -> Server:
         app,
         loop="none",
         http=_protocol(limits),
-        ws="websockets-sansio",
+        ws=_Socket,
         ws_max_size=_MESSAGE_BYTES,
         ws_max_queue=4,
         ws_per_message_deflate=False,
@@ -121,6 +124,7 @@ class _Guarded(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        offer(self.scope, self.transport)  # type: ignore[arg-type] # the scope is a dictionary
         self._is_head = True
         self._head = 0
         self._arm()
@@ -149,6 +153,16 @@ class _Guarded(HttpToolsProtocol):
         if not self.transport.is_closing():
             telemetry.cut(reason)
             self.transport.close()
+
+
+class _Socket(WebSocketsSansIOProtocol):
+    """A WebSocket that can be ended at once."""
+
+    def handle_connect(self, event: Request) -> None:
+        """It begins: whoever answers it runs after this."""
+        super().handle_connect(event)
+        if hasattr(self, "scope"):  # a handshake that is none has nobody to answer it
+            offer(self.scope, self.transport)  # type: ignore[arg-type] # the scope is a dictionary
 
 
 def _protocol(limits: RequestLimits) -> type[asyncio.Protocol]:

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ssmd.api import problems, telemetry
+from ssmd.api.aborting import abort
 from ssmd.api.problems import Refused
 from ssmd.feeds.api import RequestLimits
 from ssmd.feeds.values import is_loopback
@@ -83,7 +84,8 @@ class Shield:
             telemetry.cut("time")
             await self._fail(scope, answer, _LATE)
         except _NotTaken:
-            telemetry.cut("idle")  # the connection is closed: its answer has no end
+            telemetry.cut("idle")
+            abort(scope)  # its answer has no end
         except Exception as error:  # noqa: BLE001 - the last place where a failure becomes an answer
             _note(scope["path"], error)
             await self._fail(scope, answer, problems.crashed(error))
