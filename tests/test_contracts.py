@@ -33,6 +33,7 @@ SINS = {
     "door-pictures": ("feeds/__init__.py", "import matplotlib"),
     "door-uvloop": ("bus/__init__.py", "import uvloop"),
     "door-web": ("quality/__init__.py", "import starlette.requests"),
+    "door-agents": ("api/__init__.py", "import mcp"),
     "door-cryptography": ("feeds/__init__.py", "import cryptography.fernet"),
 }
 """What breaks each contract: a line, and the file of `src/ssmd` it is added to."""

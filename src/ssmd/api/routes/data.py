@@ -111,7 +111,8 @@ async def rows(
     table: Annotated[
         str,
         Query(
-            description="Of which type, as `/v1/datasets/schema` of the feed lists them.", max_length=100
+            description="Of which type, as `/v1/datasets/schema` of the feed lists them.",
+            max_length=100,
         ),
     ],
     by: Clock = "ts_recv",
