@@ -182,10 +182,10 @@ async def stream(
         while True:
             async for envelope in history(root, feed, start, seam):
                 yield envelope
-            live = _live(followers, noted)
+            live = merged(followers, noted)
             try:
                 async with contextlib.aclosing(live):
-                    async for envelope in live:
+                    async for _, envelope, _ in live:
                         if seam.take(envelope):
                             yield envelope
             except Behind:
@@ -264,28 +264,39 @@ def _passing(root: Path, feed: str, start: int | None, seam: Seam) -> Iterator[E
             yield line.envelope
 
 
-async def _live(
+async def merged(
     followers: Sequence[Follower], noted: Sequence[Noted]
-) -> AsyncGenerator[Envelope, None]:
+) -> AsyncGenerator[tuple[int, Envelope, int], None]:
     """Everything from the places noted on, of all streams, as it comes.
+
+    Yields:
+        Which stream, what came, and the first sequence of that stream that was not given then.
 
     Raises:
         Behind: A stream does not hold what comes next.
     """
-    coming: asyncio.Queue[Envelope] = asyncio.Queue(_AHEAD)
+    coming: asyncio.Queue[tuple[int, Envelope, int]] = asyncio.Queue(_AHEAD)
 
-    async def read(follower: Follower, begin: Noted) -> None:
+    async def read(index: int) -> None:
+        begin, follower = noted[index], followers[index]
         async with contextlib.aclosing(follower.follow(begin.begin, begin.created)) as found:
             async for envelope in found:
-                await coming.put(envelope)
+                await coming.put((index, envelope, follower.position))
 
-    readers = [asyncio.ensure_future(read(*pair)) for pair in zip(followers, noted, strict=True)]
+    readers = [asyncio.ensure_future(read(index)) for index in range(len(followers))]
+    ended = asyncio.Event()
+    for each in readers:
+        each.add_done_callback(lambda _done: ended.set())
     try:
         while True:
             next_ = asyncio.ensure_future(coming.get())
-            await asyncio.wait((next_, *readers), return_when=asyncio.FIRST_COMPLETED)
+            over = asyncio.ensure_future(ended.wait())
+            await asyncio.wait((next_, over), return_when=asyncio.FIRST_COMPLETED)
+            over.cancel()
             if next_.done():
                 yield next_.result()
+                while not coming.empty():
+                    yield coming.get_nowait()
                 continue
             next_.cancel()
             for each in readers:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import socket
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from websockets.http11 import Request
 from ssmd.api import telemetry
 from ssmd.api.aborting import offer
 from ssmd.feeds.api import RequestLimits
-from ssmd.model.errors import Busy, ConfigError, SsmdError
+from ssmd.runtime.health import refusal
 
 _KEEP_ALIVE_S: Final = 15
 _GOODBYE_S: Final = 10
@@ -77,13 +76,13 @@ def bound(host: str, port: int) -> socket.socket:
         info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         made = socket.socket(info[0], socket.SOCK_STREAM)
     except (OSError, OverflowError) as error:
-        raise _refusal(host, port, error) from error
+        raise refusal(host, port, error) from error
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind(info[4])
     except OSError as error:
         made.close()
-        raise _refusal(host, port, error) from error
+        raise refusal(host, port, error) from error
     made.setblocking(False)
     return made
 
@@ -168,15 +167,3 @@ class _Socket(WebSocketsSansIOProtocol):
 def _protocol(limits: RequestLimits) -> type[asyncio.Protocol]:
     """The protocol with these bounds: uvicorn makes the connections itself."""
     return type("Guarded", (_Guarded,), {"limits": limits})
-
-
-def _refusal(host: str, port: int, error: OSError | OverflowError) -> SsmdError:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        return Busy(
-            f"Port {port} on {host} is taken by another process.",
-            remedy="Give another port, or 0 for a free one.",
-        )
-    return ConfigError(
-        f"Cannot listen on {host}:{port}: {error}.",
-        remedy="Give an address of this machine and a port we may open.",
-    )

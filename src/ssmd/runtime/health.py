@@ -158,7 +158,7 @@ async def serve(health: Health, host: str, port: int) -> Address:
         await web.TCPSite(runner, host, port).start()
     except (OSError, OverflowError) as error:
         await runner.cleanup()
-        raise _refusal(host, port, error) from error
+        raise refusal(host, port, error) from error
     return Address(host, int(runner.addresses[0][1]), runner)
 
 
@@ -191,7 +191,8 @@ def _metrics(health: Health) -> _Route:
     return answer
 
 
-def _refusal(host: str, port: int, error: OSError | OverflowError) -> SsmdError:
+def refusal(host: str, port: int, error: OSError | OverflowError) -> SsmdError:
+    """Why nobody can listen there, with what to do."""
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return Busy(
             f"Port {port} on {host} is taken by another process.",

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,31 +20,15 @@ from ssmd.model.envelope import Envelope
 from ssmd.runtime import live_metrics
 from tests.api.world import Only, app_of, asked, serving
 from tests.archive.made import Talk
-from tests.integration import bus
 from tests.integration.bus import Sender, until
 from tests.integration.test_archive_service import Running
-from tests.integration.test_stream import CONFIG
+from tests.integration.test_stream import CONFIG, server, settings
 from tests.tier import scale
 
+__all__ = ["server", "settings"]
 pytestmark = pytest.mark.integration
 PATH = "/v1/live/kraken"
 BRISK = LiveLimits(heartbeat_s=0.2, recheck_s=0.05)
-
-
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[EmbeddedServer]:
-    """A real JetStream server with the stream of the tests."""
-    made = bus.server(tmp_path)
-    await made.start()
-    await bus.stream(BusSettings(url=made.url))
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-def settings(server: EmbeddedServer) -> BusSettings:
-    """How to reach it."""
-    return BusSettings(url=server.url)
 
 
 class Listener:

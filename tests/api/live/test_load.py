@@ -13,10 +13,11 @@ from ssmd.bus.embedded import EmbeddedServer
 from ssmd.bus.settings import BusSettings
 from ssmd.feeds.api import LiveLimits
 from ssmd.runtime import live_metrics
-from tests.api.live.test_live import PATH, server, settings
+from tests.api.live.test_live import PATH
 from tests.api.world import app_of, serving
 from tests.archive.made import Talk
 from tests.integration.bus import CLOCK, Sender, until
+from tests.integration.test_stream import server, settings
 from tests.tier import scale
 
 __all__ = ["server", "settings"]

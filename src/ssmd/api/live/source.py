@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Self
 
-from ssmd.access.stream import Noted, Seam, history, names_of, note
+from ssmd.access.stream import Noted, Seam, history, merged, names_of, note
 from ssmd.api.live.message import Mark, Message, Position
 from ssmd.bus.follow import Follower
 from ssmd.bus.settings import BusSettings
@@ -14,8 +14,6 @@ from ssmd.model import subject
 from ssmd.model.envelope import Envelope
 from ssmd.model.errors import ConfigError
 from ssmd.runtime.clock import Clock
-
-_AHEAD = 1_000
 
 
 class Source:
@@ -125,8 +123,8 @@ class Source:
         Raises:
             Behind: A stream does not hold what comes next.
         """
-        async with contextlib.aclosing(_merged(self._followers, self._noted)) as merged:
-            async for index, envelope, position in merged:
+        async with contextlib.aclosing(merged(self._followers, self._noted)) as found:
+            async for index, envelope, position in found:
                 self._given[index] = position
                 yield self._message(envelope) if self._seam.take(envelope) else None
 
@@ -139,47 +137,3 @@ class Source:
             return names_of(self._root, self._feed)
         except ConfigError:  # nothing of it is archived yet
             return [subject.stream(self._environment, self._feed)]
-
-
-async def _merged(
-    followers: Sequence[Follower], noted: Sequence[Noted]
-) -> AsyncGenerator[tuple[int, Envelope, int], None]:
-    """Several streams as one.
-
-    Yields:
-        Which stream, what came, and the first sequence of that stream that was not given then.
-
-    Raises:
-        Behind: A stream does not hold what comes next.
-    """
-    coming: asyncio.Queue[tuple[int, Envelope, int]] = asyncio.Queue(_AHEAD)
-
-    async def read(index: int) -> None:
-        begin, follower = noted[index], followers[index]
-        async with contextlib.aclosing(follower.follow(begin.begin, begin.created)) as found:
-            async for envelope in found:
-                await coming.put((index, envelope, follower.position))
-
-    readers = [asyncio.ensure_future(read(index)) for index in range(len(followers))]
-    ended = asyncio.Event()
-    for each in readers:
-        each.add_done_callback(lambda _done: ended.set())
-    try:
-        while True:
-            next_ = asyncio.ensure_future(coming.get())
-            over = asyncio.ensure_future(ended.wait())
-            await asyncio.wait((next_, over), return_when=asyncio.FIRST_COMPLETED)
-            over.cancel()
-            if next_.done():
-                yield next_.result()
-                while not coming.empty():
-                    yield coming.get_nowait()
-                continue
-            next_.cancel()
-            for each in readers:
-                if each.done():
-                    each.result()
-    finally:
-        for each in readers:
-            each.cancel()
-        await asyncio.gather(*readers, return_exceptions=True)
