@@ -12,7 +12,7 @@ from tests.shared import REPOSITORY
 
 CHROMIUM = shutil.which("chromium")
 SHOTS = REPOSITORY / ".state" / "screenshots"
-_FLAGS = [
+FLAGS = [
     "--headless=new",
     "--no-sandbox",
     "--disable-background-networking",
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no chromium here: `make tools` installs it")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running
         running.close()
 
