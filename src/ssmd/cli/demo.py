@@ -234,6 +234,7 @@ def _show(output: Output, result: Result) -> None:
         *([f"  ssmd why {result.example} {root}"] if result.example else []),
         f"  ssmd verify {root}     prove it again, from the files alone",
         f"  ssmd data ls {root}    what was recorded",
+        f"  ssmd api run --dir {root} --no-keys    the same on a page, and over HTTP",
         f"  ssmd dq daily {root} --date today --prometheus none    how good it is, and why",
         "  ssmd up --help         record the real thing",
     )
