@@ -109,6 +109,11 @@ async def test_a_recording_is_shown_as_it_stands(tmp_path: Path) -> None:
         assert text.splitlines()[-1] == "OK"
 
         await refused_one(made, await held(tmp_path))
+
+        async def is_told() -> bool:  # while it is asked for once more, it waits and is not refused
+            return (await look(tmp_path)).returncode == 1
+
+        await until(is_told, "the refusal to be told")
         (shown,) = (await figures(tmp_path, 1))["feeds"]
         assert 0 < shown["refused"] < shown["requested"]
         assert shown["acknowledged"] < shown["requested"]

@@ -11,7 +11,8 @@ from tests.shared import REPOSITORY
 
 SCRIPT = REPOSITORY / "scripts" / "tools.sh"
 NEEDED = ("env", "tee", "chmod", "rm", "sort", "cat", "true", "wc", "cp")
-PROGRAMS = ("prometheus", "promtool")
+PROGRAMS = ("prometheus", "promtool", "chromium")
+PACKAGES = "chromium prometheus"
 
 
 class Machine:
@@ -68,7 +69,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine without Prometheus, and without apt-get."""
+    """A machine without the programs, and without apt-get."""
     return Machine(tmp_path)
 
 
@@ -92,9 +93,9 @@ def test_it_installs_and_starts_no_daemon(machine: Machine, who: str) -> None:
     assert "SKIPPED" not in done.stderr
     (call,) = machine.asked
     assert call.startswith("RUNLEVEL=1 policy=101 ")
-    assert call.endswith(" install -y --no-install-recommends prometheus")
+    assert call.endswith(f" install -y --no-install-recommends {PACKAGES}")
     assert not machine.policy.exists()
-    assert (machine.folder / "systemctl.log").read_text() == "--quiet disable prometheus\n"
+    assert (machine.folder / "systemctl.log").read_text() == f"--quiet disable {PACKAGES}\n"
 
 
 def test_a_policy_that_is_there_is_left(machine: Machine) -> None:
@@ -114,6 +115,7 @@ def test_old_lists_of_packages_are_fetched_anew(machine: Machine) -> None:
     done = machine.run()
     assert done.returncode == 0, done
     assert [call.split()[-1] for call in machine.asked] == ["prometheus", "update", "prometheus"]
+    assert all(PACKAGES in call for call in machine.asked[::2])
 
 
 @pytest.mark.parametrize(
@@ -135,8 +137,8 @@ def test_without_it_the_way_is_said_and_nothing_fails(
         machine.has("apt-get", apt)
     done = machine.run()
     assert done.returncode == 0
-    assert f"Not installed: prometheus. {said} Their tests will be SKIPPED." in done.stderr
-    assert done.stderr.rstrip().endswith("sudo apt-get install --no-install-recommends prometheus")
+    assert f"Not installed: {PACKAGES}. {said} Their tests will be SKIPPED." in done.stderr
+    assert done.stderr.rstrip().endswith(f"sudo apt-get install --no-install-recommends {PACKAGES}")
     assert not machine.policy.exists()
 
 

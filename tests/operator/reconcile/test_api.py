@@ -209,7 +209,7 @@ async def test_an_autoscaler_is_let_be(world: World) -> None:
         ({"env": {}}, "NoDatabase", "DATABASE_URL"),
         ({"limits": {"thread": 1}}, "InvalidSpec", 'mean "threads"'),
         ({"environment": "test"}, "EnvironmentMissing", "env-test"),
-        ({"secretFiles": [{"secret": "ca"}]}, "SecretMissing", "ca"),
+        ({"secretFiles": [{"secret": "ca"}]}, "SecretMissing", "ca"),  # pragma: allowlist secret
     ],
 )
 async def test_a_fault_is_said_and_what_answers_goes_on(
