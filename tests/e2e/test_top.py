@@ -40,7 +40,7 @@ async def test_a_dead_shard_and_a_dead_process_are_seen(tmp_path: Path) -> None:
         await asyncio.to_thread(check_snapshot, tmp_path)
         with terminal("top", str(tmp_path), "--interval", "0.3") as person:
             await person.until(lambda s: s.line(f" {FEED} ").count("1/1"), "the feed")
-            assert "q Quit" in person.screen.lines[-1]
+            await person.until(lambda s: "q Quit" in s.lines[-1], "the keys there are")
             person.press("\r")
             await person.until(is_up, "the shard, and its rate")
             person.press("\r")
