@@ -227,15 +227,18 @@ def test_days_of_a_key_close_open_ends_and_refuse_what_is_beyond() -> None:
 def test_a_cursor_of_nothing_or_of_another_list_is_refused(cursor: str) -> None:
     """Nobody goes on in the middle of what they did not begin."""
     with pytest.raises(Refused):
-        start_of(cursor, "list", {})
+        start_of(cursor, "list", {}, list[int])
 
 
 def test_a_cursor_goes_on_with_its_own_question() -> None:
     """What was put in comes out; of another question it is refused."""
     made = cursor_of("list", {"a": 1}, ["x", 2**60])
-    assert start_of(made, "list", {"a": 1}) == ["x", 2**60]
+    assert start_of(made, "list", {"a": 1}, tuple[str, int]) == ("x", 2**60)
     with pytest.raises(Refused):
-        start_of(made, "list", {"a": 2})
+        start_of(made, "list", {"a": 2}, tuple[str, int])
+    for other in (tuple[str], tuple[int, int], tuple[str, int, int]):
+        with pytest.raises(Refused):
+            start_of(made, "list", {"a": 1}, other)
 
 
 def test_the_proxy_is_named_or_nobody_is_believed() -> None:

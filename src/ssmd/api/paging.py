@@ -3,7 +3,7 @@
 import base64
 import binascii
 import hashlib
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from fastapi import Query
@@ -14,6 +14,15 @@ MOST: Final = 1_000
 """Longest page."""
 _LONGEST: Final = 4_096
 _DIGEST: Final = 9
+
+T = TypeVar("T")
+
+Ns = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""A time in a cursor, ns."""
+Index = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+"""How many came before; for lists that only ever grow at their end."""
+Key = Annotated[str, msgspec.Meta(pattern="^[^\x00]*$")]
+"""A text in a cursor that a database is asked about."""
 
 Limit = Annotated[
     int,
@@ -37,8 +46,14 @@ def cursor_of(kind: str, query: object, position: list[Any]) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def start_of(cursor: str | None, kind: str, query: object) -> list[Any] | None:
+def start_of(cursor: str | None, kind: str, query: object, of: type[T]) -> T | None:
     """What a page begins after; None for the first.
+
+    Args:
+        cursor: As the caller gave it.
+        kind: Of which list it is to be.
+        query: Of which question it is to be.
+        of: What a position of that list is made of: anybody can make a cursor by hand.
 
     Raises:
         Refused: 400, when it is no cursor, or one of another list or question.
@@ -47,12 +62,12 @@ def start_of(cursor: str | None, kind: str, query: object) -> list[Any] | None:
         return None
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        of, digest, position = msgspec.json.decode(raw, type=tuple[str, str, list[Any]])
+        found, digest, position = msgspec.json.decode(raw, type=tuple[str, str, list[Any]])
+        if found == kind and digest == _digest(query):
+            return msgspec.convert(position, of)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise _refused("This is no cursor.") from error
-    if of != kind or digest != _digest(query):
-        raise _refused("This cursor belongs to another list, or to another question.")
-    return position
+    raise _refused("This cursor belongs to another list, or to another question.")
 
 
 def _refused(detail: str) -> Refused:

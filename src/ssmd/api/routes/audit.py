@@ -9,7 +9,7 @@ from ssmd.api.callers import ForAdmin
 from ssmd.api.context import Reached
 from ssmd.api.keys.shapes import EntryShown
 from ssmd.api.keys.token import KEY_ID
-from ssmd.api.paging import Cursor, Limit, cursor_of, start_of
+from ssmd.api.paging import Cursor, Limit, Ns, cursor_of, start_of
 from ssmd.api.reading import span_of
 from ssmd.api.routing import router as routed
 from ssmd.api.wire import Page
@@ -41,9 +41,9 @@ async def audited(
     """
     since, until = span_of(start, end, context)
     query = [kind, key, start, end]
-    begun = start_of(cursor, "audit", query)
+    begun = start_of(cursor, "audit", query, tuple[Ns])
     wanted = Wanted(kind=kind, key=key, since=since, until=until)
-    before = None if begun is None else int(begun[0])
+    before = None if begun is None else begun[0]
     found = await audit.read(await reading.database(context), wanted, limit + 1, before)
     more = cursor_of("audit", query, [found[limit - 1].id]) if len(found) > limit else None
     return Page(items=[_shown(each) for each in found[:limit]], next=more)

@@ -19,11 +19,11 @@ from ssmd.access.times import width_ns
 from ssmd.access.where import When
 from ssmd.api.context import Reached
 from ssmd.api.formats.choosing import Format, kind_of
-from ssmd.api.paging import Cursor
+from ssmd.api.paging import Cursor, Ns
 from ssmd.api.problems import Refused
 from ssmd.api.reading import archive, instant_of
 from ssmd.api.routes.selecting import Selected, Selection
-from ssmd.api.routes.telling import Columns, Ns, Question, Rows, described, told
+from ssmd.api.routes.telling import Columns, Question, Rows, described, told
 from ssmd.api.routing import router as strict
 from ssmd.archive import layout
 from ssmd.archive.store.opening import as_store
@@ -102,7 +102,7 @@ async def bars(
             lambda _columns, _predicate: _day_by_day(opened, selection.when, spans, size, by),
         )
 
-    def turn(_frame: pl.LazyFrame, after: list[Any] | None, most: int) -> Page:
+    def turn(_frame: pl.LazyFrame, after: Sequence[Any] | None, most: int) -> Page:
         since = None if after is None else int(after[0])
         return page(frame(since), after, most, _ORDER)
 
@@ -184,7 +184,7 @@ async def book(
         where = When(feed=selection.feeds, instrument=selection.instruments)
         return opened.book(at=ts, depth=depth, **where)
 
-    def turn(made: pl.LazyFrame, _after: list[Any] | None, _limit: int) -> Page:
+    def turn(made: pl.LazyFrame, _after: Sequence[Any] | None, _limit: int) -> Page:
         return Page(made.head(limit).collect(), None)
 
     return await told(asked, frame, list, turn)
@@ -245,7 +245,7 @@ async def raw(
         columns=column,
     )
 
-    def turn(_frame: pl.LazyFrame, after: list[Any] | None, most: int) -> Page:
+    def turn(_frame: pl.LazyFrame, after: Sequence[Any] | None, most: int) -> Page:
         which = frames.wanted(archive(context).about(selection.when), kind, connection)
         which = msgspec.structs.replace(which, ordinal=ordinal)
         place = None if after is None else (layout.Place(*after[:-1]), int(after[-1]))

@@ -28,7 +28,7 @@ from ssmd.api.routes.datasets_shapes import (
     Table,
 )
 from ssmd.api.routes.selecting import End, FeedPath, Selected, Start, selected
-from ssmd.api.routes.turning import placed, times, turned
+from ssmd.api.routes.turning import Place, placed, times, turned
 from ssmd.api.routing import router as strict
 from ssmd.api.wire import Page
 from ssmd.archive import layout
@@ -48,12 +48,12 @@ async def feeds(
     context: Reached, caller: ForDatasets, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[Feed]:
     """Every feed of which something is archived, by name."""
-    after = start_of(cursor, "feeds", {})
+    after = start_of(cursor, "feeds", {}, tuple[str])
 
     def make() -> Page[Feed]:
         opened = archive(context)
         names = caller.only(opened.feeds())
-        start = 0 if not after else sum(name <= str(after[0]) for name in names)
+        start = 0 if not after else sum(name <= after[0] for name in names)
         shown = names[start : start + limit]
         more = start + limit < len(names)
         items = [_feed(opened, context, name) for name in shown]
@@ -83,14 +83,14 @@ async def feed_days(
     cursor: Cursor = None,
 ) -> Page[Dataset]:
     """What is archived of each day, the newest first, with its tables and its coverage."""
-    after = start_of(cursor, "days", {"feed": feed})
+    after = start_of(cursor, "days", {"feed": feed}, tuple[str])
 
     def make() -> Page[Dataset]:
         _known(context, caller, request, feed)
         found = [
             each
             for each in reversed(days(context.root, feed))
-            if (not after or each[0].date < str(after[0])) and _may_see(caller, each[0].date)
+            if (not after or each[0].date < after[0]) and _may_see(caller, each[0].date)
         ]
         items = [_dataset(*each) for each in found[:limit]]
         more = len(found) > limit
@@ -114,12 +114,12 @@ async def schema(
     cursor: Cursor = None,
 ) -> Page[Table]:
     """The tables that all venues share, or those of one feed in its venue's own words."""
-    after = start_of(cursor, "schema", {"feed": feed})
+    after = start_of(cursor, "schema", {"feed": feed}, tuple[str])
 
     def make() -> Page[Table]:
         found = commons() if feed is None else _own(context, caller, request, feed)
         names = sorted(found)
-        start = 0 if not after else sum(name <= str(after[0]) for name in names)
+        start = 0 if not after else sum(name <= after[0] for name in names)
         shown = names[start : start + limit]
         more = start + limit < len(names)
         items = [_table(name, feed, found[name]) for name in shown]
@@ -147,7 +147,7 @@ async def instruments(
     """Every instrument that was wanted or heard of in a time, and how much was heard."""
     selection = selected(caller, context, request, [feed], None, start, end)
     query = {**selection.asked, "q": q}
-    after = start_of(cursor, "instruments", query)
+    after = start_of(cursor, "instruments", query, Place)
 
     def make() -> Page[Instrument]:
         opened = _known(context, caller, request, feed)
@@ -181,7 +181,7 @@ async def condition(
     """`complete`, `quiet`, `lost`, ...: what can be said of every minute of a time."""
     selection = selected(caller, context, request, [feed], [instrument], start, end)
     query = {**selection.asked, "per": per}
-    after = start_of(cursor, "condition", query)
+    after = start_of(cursor, "condition", query, Place)
 
     def make() -> Conditions:
         opened = _known(context, caller, request, feed)

@@ -21,7 +21,7 @@ from ssmd.api.keys.shapes import (
 )
 from ssmd.api.keys.token import KEY_ID
 from ssmd.api.layers.access import networks, origin
-from ssmd.api.paging import Cursor, Limit, cursor_of, start_of
+from ssmd.api.paging import Cursor, Key, Limit, cursor_of, start_of
 from ssmd.api.problems import NotThere, Refused
 from ssmd.api.routing import router as routed
 from ssmd.api.wire import Page
@@ -48,8 +48,7 @@ async def keys_listed(
     cursor: Cursor = None,
 ) -> Page[KeyShown]:
     """Every key by its id; no secret."""
-    start = start_of(cursor, "keys", revoked)
-    after = "" if start is None else str(start[0])
+    (after,) = start_of(cursor, "keys", revoked, tuple[Key]) or ("",)
     database = await reading.database(context)
     found = await keys.listed(database, revoked=revoked, after=after, limit=limit + 1)
     now = context.clock.wall()
@@ -161,8 +160,7 @@ async def key_used(
     last = until or today
     first = since or max(date.min + timedelta(_DAYS), last) - timedelta(_DAYS)
     query = [key, since, until]
-    start = start_of(cursor, "usage", query)
-    after = (date.min, "") if start is None else (date.fromisoformat(start[0]), str(start[1]))
+    after = start_of(cursor, "usage", query, tuple[date, Key]) or (date.min, "")
     database = await reading.database(context)
     found = await usage.read(database, key, (first, last), after, limit + 1)
     items = [

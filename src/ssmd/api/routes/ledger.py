@@ -14,7 +14,7 @@ from ssmd.api.paging import Cursor, Limit, cursor_of, start_of
 from ssmd.api.problems import Refused
 from ssmd.api.reading import archive, instant_of
 from ssmd.api.routes.selecting import Selected, Selection
-from ssmd.api.routes.turning import placed, turned
+from ssmd.api.routes.turning import Place, placed, turned
 from ssmd.api.routing import router as strict
 from ssmd.api.wire import Page, Time, Wire
 
@@ -126,7 +126,7 @@ async def _missing(
     limit: int,
     cursor: str | None,
 ) -> Page[Missing]:
-    after = start_of(cursor, "gaps", query)
+    after = start_of(cursor, "gaps", query, Place)
 
     def make() -> Page[Missing]:
         about = archive(context).about(selection.when)
@@ -145,7 +145,7 @@ async def coverage(
     context: Reached, selection: Selected, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[Covered]:
     """Of each instrument, how many minutes there are of each condition."""
-    after = start_of(cursor, "coverage", selection.asked)
+    after = start_of(cursor, "coverage", selection.asked, Place)
 
     def make() -> Page[Covered]:
         found = archive(context).coverage(**selection.when).collect()

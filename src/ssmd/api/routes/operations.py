@@ -11,7 +11,7 @@ from ssmd.api.lookout import folding, rates
 from ssmd.api.lookout.memory import FeedNow
 from ssmd.api.lookout.shown import FeedState, Overview, feed_state, overview
 from ssmd.api.lookout.watching import Lookout, lookout
-from ssmd.api.paging import Cursor, Limit, cursor_of, start_of
+from ssmd.api.paging import Cursor, Index, Limit, Ns, cursor_of, start_of
 from ssmd.api.problems import NotThere
 from ssmd.api.routes.selecting import FeedPath
 from ssmd.api.routing import router as routed
@@ -92,7 +92,7 @@ async def feeds(
 ) -> Page[FeedState]:
     """Feeds that are recorded, or of which something is archived, by name."""
     watch = await _watch(context)
-    start = start_of(cursor, "operations-feeds", limit)
+    start = start_of(cursor, "operations-feeds", limit, tuple[str])
     names = [name for name in caller.only(watch.memory.feeds()) if start is None or name > start[0]]
     shown = [feed_state(watch, watch.memory.feed(name)) for name in names[:limit]]
     more = cursor_of("operations-feeds", limit, [names[limit - 1]]) if names[limit:] else None
@@ -122,7 +122,7 @@ async def shards(
     """Every connection, by connector and number."""
     _, now = await _feed(context, caller, feed)
     asked = [feed, limit]
-    begin = (start_of(cursor, "shards", asked) or [0])[0]
+    (begin,) = start_of(cursor, "shards", asked, tuple[Index]) or (0,)
     found = _shards(now)
     end = begin + limit
     more = cursor_of("shards", asked, [end]) if found[end:] else None
@@ -148,13 +148,13 @@ async def reconnects(
     """From the ledger, the newest first; a page may be short and yet have a `next`."""
     watch, _ = await _feed(context, caller, feed)
     since, until = caller.within(None, None)
-    start = start_of(cursor, "reconnects", [feed, limit])
+    start = start_of(cursor, "reconnects", [feed, limit], tuple[Ns, str])
     before = (until, "") if until is not None else None
     found = await watch.apart.ask(
         folding.Broken(
             root=str(context.root),
             feed=feed,
-            before=before if start is None else (start[0], start[1]),
+            before=start or before,
             since=since or 0,
             limit=limit,
         ),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Query
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ssmd.api.callers import Caller, ForQuality
 from ssmd.api.context import Context, Reached
-from ssmd.api.paging import Cursor, Limit, cursor_of, start_of
+from ssmd.api.paging import Cursor, Index, Limit, cursor_of, start_of
 from ssmd.api.problems import Refused
 from ssmd.api.reading import database
 from ssmd.api.routing import router as strict
@@ -131,9 +131,9 @@ async def of_days(
 ) -> Page[DayScore]:
     """The verdicts, the newest day first, with what each check said."""
     query = {"feed": feed, "since": since, "until": until}
-    after = _place(start_of(cursor, "scores", query), 2)
+    after = start_of(cursor, "scores", query, tuple[date, str])
     found = _newest(await _verdicts(context, caller, feed, *_span(context, caller, since, until)))
-    begin = 0 if after is None else sum(_key(each) <= _of(after) for each in found)
+    begin = 0 if after is None else sum(_key(each.day, each.feed) <= _key(*after) for each in found)
     shown = found[begin : begin + limit]
     more = begin + limit < len(found)
     said = await _findings(context, sorted({each.day for each in shown}))
@@ -165,12 +165,7 @@ async def found(
     elif feed is not None:
         caller.check_feed(feed)
     query = {"date": day, "feed": feed}
-    after = start_of(cursor, "findings", query)
-    begin = 0
-    if after is not None:
-        if len(after) != 1 or not isinstance(after[0], int) or not 0 <= after[0] < 1 << 31:
-            raise Refused(400, "cursor", "This is no cursor.", "Begin again without it.")
-        begin = after[0]
+    (begin,) = start_of(cursor, "findings", query, tuple[Index]) or (0,)
     every = [
         each
         for each in (await _findings(context, [day]))[day]
@@ -281,26 +276,11 @@ async def _findings(context: Context, days: Sequence[date]) -> dict[date, list[F
 
 
 def _newest(judged: Sequence[Scored]) -> list[Scored]:
-    return sorted(judged, key=_key)
+    return sorted(judged, key=lambda each: _key(each.day, each.feed))
 
 
-def _key(each: Scored) -> tuple[int, str]:
-    return -each.day.toordinal(), each.feed
-
-
-def _of(place: list[str]) -> tuple[int, str]:
-    try:
-        return -date.fromisoformat(place[0]).toordinal(), place[1]
-    except ValueError as error:
-        raise Refused(400, "cursor", "This is no cursor.", "Begin again without it.") from error
-
-
-def _place(after: list[Any] | None, parts: int) -> list[str] | None:
-    if after is None:
-        return None
-    if len(after) != parts or not all(isinstance(each, str) for each in after):
-        raise Refused(400, "cursor", "This is no cursor.", "Begin again without it.")
-    return after
+def _key(day: date, feed: str) -> tuple[int, str]:
+    return -day.toordinal(), feed
 
 
 def _score(each: Scored, said: dict[date, list[Found]]) -> DayScore:

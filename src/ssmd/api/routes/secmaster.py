@@ -1,10 +1,11 @@
 """What is listed: instruments and their names, events, series, fees, funding, and how all that changed."""
 
-from typing import Annotated, Any, TypeVar
+from types import GenericAlias
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import APIRouter, Query, Request
 
-from ssmd.api.paging import Cursor, Limit, cursor_of, start_of
+from ssmd.api.paging import Cursor, Index, Key, Limit, cursor_of, start_of
 from ssmd.api.problems import NotThere, Refused
 from ssmd.api.routes.secmaster_asking import Asked, OfTime
 from ssmd.api.routes.secmaster_shapes import (
@@ -35,6 +36,11 @@ router: APIRouter = strict("secmaster")
 T = TypeVar("T")
 W = TypeVar("W", bound=Wire)
 
+
+_PLACES: Final[dict[str, Any]] = {
+    table: GenericAlias(tuple, (Key,) * len(columns)) for table, columns in pages.KEYS.items()
+}
+"""What the place of a row is made of, by table: a text for each column of its key."""
 
 Venue = Annotated[str | None, Query(description="Only of this venue.", max_length=40)]
 Name = Annotated[
@@ -79,7 +85,7 @@ async def instruments(
         listed=listed,
     )  # fmt: skip
     query = {**asked.words, "which": which}
-    after = _key(start_of(cursor, "instruments", query), "instrument")
+    after = start_of(cursor, "instruments", query, _PLACES["instrument"])
 
     async def rows(session: Session) -> list[dict[str, Any]]:
         await ask.check_venue(session, which.venue)
@@ -112,14 +118,13 @@ async def history(
 ) -> Page[Version]:
     """Every version of an instrument, by when it became known, with what was other than before."""
     query = {**asked.words, "instrument": instrument}
-    after = start_of(cursor, "history", query)
+    (begin,) = start_of(cursor, "history", query, tuple[Index]) or (0,)
 
     async def rows(session: Session) -> list[dict[str, Any]]:
         venue, symbol = await _find(session, asked, instrument)
         return await ask.history(session, venue, symbol)
 
     found = await asked.of(rows)
-    begin = _number(after)
     shown = found[begin : begin + limit]
     more = begin + limit < len(found)  # versions are only ever added, at the end
     return Page(
@@ -180,7 +185,7 @@ async def found(
     if not asked.when.is_now:
         raise Refused(400, "query", "A search is of the present.", "Leave out the time.")
     query = {"q": q, "venue": venue, "unlisted": unlisted}
-    begin = _number(start_of(cursor, "search", query))
+    (begin,) = start_of(cursor, "search", query, tuple[Index]) or (0,)
 
     async def hits(session: Session) -> list[search.Hit]:
         found = await search.search(
@@ -221,7 +226,7 @@ def _table(table: str, shape: type[W], summary: str, description: str) -> None:
     ) -> Page[W]:
         asked.check_venue(venue)
         query = {**asked.words, "venue": venue, "symbol": symbol}
-        after = _key(start_of(cursor, plural, query), table)
+        after = start_of(cursor, plural, query, _PLACES[table])
 
         async def read(session: Session) -> list[dict[str, Any]]:
             return await pages.page(
@@ -283,29 +288,6 @@ def _page(
         return Page(items=[of_row(shape, row) for row in shown], next=None)
     place = [told({name: shown[-1][name]})[name] for name in pages.KEYS[table]]
     return Page(items=[of_row(shape, row) for row in shown], next=cursor_of(kind, query, place))
-
-
-def _key(after: list[Any] | None, table: str) -> list[str] | None:
-    """The key in a cursor.
-
-    Raises:
-        Refused: 400, when it was made by hand and is none.
-    """
-    if after is None:
-        return None
-    if len(after) != len(pages.KEYS[table]) or not all(
-        isinstance(each, str) and "\0" not in each for each in after
-    ):
-        raise Refused(400, "cursor", "This is no cursor.", "Begin again without it.")
-    return after
-
-
-def _number(after: list[Any] | None) -> int:
-    if after is None:
-        return 0
-    if len(after) != 1 or not isinstance(after[0], int) or not 0 <= after[0] < 1 << 31:
-        raise Refused(400, "cursor", "This is no cursor.", "Begin again without it.")
-    return after[0]
 
 
 def _clean(text: str | None) -> str | None:

@@ -14,11 +14,9 @@ from ssmd.api.context import Context
 from ssmd.api.formats.choosing import MEDIA, Kind, kind_of
 from ssmd.api.formats.download import check_version, download
 from ssmd.api.formats.shapes import page_of
-from ssmd.api.paging import MOST, cursor_of, start_of
+from ssmd.api.paging import MOST, Ns, cursor_of, start_of
 from ssmd.api.problems import Refused, documented
 
-Ns = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-"""A time in a cursor."""
 FEW: Final = 100
 """Rows of a page, unless more are asked for."""
 
@@ -39,7 +37,7 @@ Columns = Annotated[
 OF_ROWS: Final = tuple[Ns, str, str, int, int, int]
 """The place of a row: when it was received, feed, connection, ordinal, part, row."""
 
-Turn = Callable[[pl.LazyFrame, list[Any] | None, int], Page]
+Turn = Callable[[pl.LazyFrame, Sequence[Any] | None, int], Page]
 """Gives the rows after a place."""
 
 
@@ -141,7 +139,7 @@ async def _page(
             f"A page of JSON has {MOST} rows at most.",
             "Turn pages, or take a stream.",
         )
-    after = _place(start_of(asked.cursor, asked.name, asked.asked), asked.place)
+    after = start_of(asked.cursor, asked.name, asked.asked, asked.place)
 
     def make() -> bytes:
         found = turn(rows(), after, limit)
@@ -155,16 +153,6 @@ async def _page(
         )
 
     return Response(await asked.context.work.run(make), media_type=MEDIA["json"])
-
-
-def _place(after: list[Any] | None, kind: Any) -> list[Any] | None:  # noqa: ANN401 - a type
-    """A cursor's place; one that was made by hand may be none."""
-    if after is None:
-        return None
-    try:
-        return list(msgspec.convert(after, kind))
-    except msgspec.ValidationError as error:
-        raise Refused(400, "cursor", "This is no cursor.", "Begin again without it.") from error
 
 
 def _only(frame: pl.LazyFrame, columns: Sequence[str] | None) -> pl.LazyFrame:

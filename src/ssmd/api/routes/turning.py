@@ -10,6 +10,8 @@ from ssmd.api.wire import Page
 
 T = TypeVar("T")
 _PLACE = "place"
+Place = list[str]
+"""The place of a row: texts of what it is ordered by, and which of those that are the same it is."""
 
 
 def placed(frame: pl.DataFrame, order: Sequence[str], *, descending: bool = False) -> pl.DataFrame:
@@ -28,10 +30,10 @@ def placed(frame: pl.DataFrame, order: Sequence[str], *, descending: bool = Fals
 
 def turned(
     rows: pl.DataFrame,
-    after: list[Any] | None,
+    after: Place | None,
     limit: int,
     made: Callable[[dict[str, Any]], T],
-    cursor: Callable[[list[str]], str],
+    cursor: Callable[[Place], str],
 ) -> Page[T]:
     """The rows after a place. Others that came or went meanwhile change nothing about that.
 
@@ -58,7 +60,7 @@ def _part(frame: pl.DataFrame, name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String).fill_null("")
 
 
-def _index(rows: pl.DataFrame, after: list[Any]) -> int:
+def _index(rows: pl.DataFrame, after: Place) -> int:
     """Where the rows after a place begin."""
     places = rows[_PLACE].to_list()
     if after not in places:
